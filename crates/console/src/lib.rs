@@ -1,0 +1,1 @@
+//! The same vocabulary as a web page.

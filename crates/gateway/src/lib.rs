@@ -1,0 +1,1 @@
+//! Receives, decides, collects approvals.

@@ -1,0 +1,1 @@
+//! Claims, verifies, records, runs.

@@ -1,0 +1,34 @@
+# Sourced by tests/run: installs what the tests need and says what cannot be installed.
+# shellcheck shell=bash disable=SC2154
+
+# Debian packages, as `program:package`; the program tells whether the package is needed.
+packages=(
+  "/usr/bin/kubectl:kubernetes-client"   # a real kubectl, 1.20; newer ones are taken when they are there
+)
+
+install_missing() {
+  local wanted=() entry program package
+  for entry in "${packages[@]}"; do
+    program=${entry%%:*}; package=${entry##*:}
+    [ -e "$program" ] || wanted+=("$package")
+  done
+  [ "${#wanted[@]}" -eq 0 ] && return 0
+  local sudo=""; [ "$(id -u)" -eq 0 ] || sudo=sudo
+  echo "installing: ${wanted[*]}"
+  $sudo apt-get update -q >"$log" 2>&1 &&
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}" >>"$log" 2>&1 ||
+    { tail -n 30 "$log"; return 1; }
+}
+
+# Programs that are in no registry: tests that need one use it when it is there.
+report_missing_programs() {
+  local name path
+  while read -r name path; do
+    [ -n "$name" ] || continue
+    # shellcheck disable=SC2086
+    if ! ls $path >/dev/null 2>&1; then
+      echo "not run: $name"
+      if [ "$require_all" = yes ]; then failed=$((failed + 1)); failures+=("$name is missing"); fi
+    fi
+  done < <(sed -nE 's/^([a-z0-9_-]+) *= *"([^"]+)".*/\1 \2/p' tests/programs.toml)
+}

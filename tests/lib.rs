@@ -1,0 +1,1 @@
+//! One package for everything that tests more than one crate.
