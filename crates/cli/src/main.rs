@@ -1,2 +1,34 @@
-//! The command line.
-fn main() {}
+//! The `countersign` program.
+
+use clap::Parser as _;
+use countersign::CommandLine;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // First of all, before any thread: this program is its own jail launcher.
+    countersign_jail::enter_if_asked();
+    let command = CommandLine::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("another TLS backend is linked; this build is not to be used");
+        return ExitCode::from(3);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::from(3);
+        }
+    };
+    match runtime.block_on(command.run()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,1 +1,221 @@
-//! Text to typed command.
+//! Text to a typed command with exact argv, or a refusal that points at the character.
+//!
+//! **Invariant:** what this crate cannot fully explain it refuses. A command's canonical argv reads
+//! back to the same command; no shell is ever needed to run it. No I/O, no async, no clock.
+
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "a refusal is large; it is boxed where it is made and travels in `Err` as it is"
+)]
+
+mod characters;
+mod countersign;
+mod custom;
+mod grammar;
+mod kubectl;
+mod no;
+mod normalise;
+mod own;
+pub mod pattern;
+mod secret;
+pub mod suggest;
+pub mod vocabulary;
+mod words;
+
+pub use countersign::{Countersign, Reference};
+pub use kubectl::kind_name;
+pub use vocabulary::{CustomCommand, Vocabulary};
+
+use countersign_core::command::{Command, Tool};
+use countersign_core::policy::Canonical;
+use countersign_core::refusal::{Code, Refusal};
+use kubectl::On;
+use no::{Checked, Pointing, meant, no, quoted};
+use own::Own;
+use words::Word;
+
+/// What the place of typing adds to the text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The chat channel's id, if there is one: it may stand for a cluster.
+    pub channel: Option<String>,
+}
+
+/// A text, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives for a moment, on the stack")]
+pub enum Typed {
+    /// A command to decide about.
+    Run {
+        /// What it is.
+        command: Command,
+        /// Why, in the requester's words.
+        reason: Option<String>,
+    },
+    /// A question to Countersign itself.
+    Ask(Countersign),
+}
+
+/// Tools that are known and whose grammar is not there yet.
+const LATER: &[&str] = &["aws", "gcloud", "tf", "deploy", "silence"];
+
+/// The verbs of a tool, as typed, for help and tables; none for a custom command.
+#[must_use]
+pub fn verbs(tool: &Tool) -> Vec<&'static str> {
+    match tool {
+        Tool::Kubectl => kubectl::verbs(),
+        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence | Tool::Custom(_) => Vec::new(),
+    }
+}
+
+/// Understands a whole line as typed: `/kubectl get pods`, with or without the slash.
+///
+/// # Errors
+/// A refusal with code, column, rule and the way forward; columns count characters of `text` from 1.
+pub fn parse(text: &str, context: &Context, vocabulary: &Vocabulary) -> Result<Typed, Box<Refusal>> {
+    secret::check(text)?;
+    let words = words::split(&normalise::normalise(text)?)?;
+    for word in &words {
+        secret::check(&word.text).map_err(|refusal| refusal.over(word))?;
+        characters::check_scripts(word)?;
+    }
+    line(&words, context, vocabulary)
+}
+
+fn line(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checked<Typed> {
+    let Some((first, rest)) = words.split_first() else {
+        return Err(no(Code::EmptyCommand, "there is no command", "see `/countersign help`"));
+    };
+    let name = first.text.strip_prefix('/').unwrap_or(&first.text);
+    if name == "countersign" {
+        return countersign::parse(rest, |words| command(words, context, vocabulary).map(|(command, _)| command))
+            .map(Typed::Ask);
+    }
+    command(words, context, vocabulary).map(|(command, own)| Typed::Run { command, reason: own.reason })
+}
+
+/// Understands a line that runs something.
+fn command(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checked<(Command, Own)> {
+    let Some((first, rest)) = words.split_first() else {
+        return Err(no(Code::EmptyCommand, "there is no command", "see `/countersign help`"));
+    };
+    let name = first.text.strip_prefix('/').unwrap_or(&first.text);
+    if name == "kubectl" {
+        return kubectl::parse(rest, vocabulary, |own| on(own, context, vocabulary));
+    }
+    if LATER.contains(&name) {
+        return Err(no(
+            Code::NotAvailableYet,
+            format!("`/{name}` is not available yet"),
+            "see `/countersign catalog` for what there is",
+        )
+        .over(first));
+    }
+    if let Some(custom) = vocabulary.commands.get(name) {
+        return custom::parse(custom, rest, vocabulary);
+    }
+    let known = vocabulary.commands.keys().map(String::as_str).chain(["kubectl", "countersign"]);
+    Err(no(
+        Code::UnknownTool,
+        format!("there is no tool or command {}", quoted(name)),
+        meant(name, known, "see `/countersign catalog` for what there is"),
+    )
+    .over(first))
+}
+
+/// The cluster meant: `--context`, else the channel's, else the catalog's default.
+fn on<'v>(own: &Own, context: &Context, vocabulary: &'v Vocabulary) -> Checked<On<'v>> {
+    let of_channel = context.channel.as_ref().and_then(|channel| vocabulary.channel_clusters.get(channel));
+    let name = own.context.as_ref().map(|word| &word.text).or(of_channel).or(vocabulary.default_cluster.as_ref());
+    let Some(name) = name else {
+        return Err(no(
+            Code::MissingTarget,
+            "the command does not say on which cluster",
+            format!("add `--context` with one of: {}", clusters(vocabulary)),
+        ));
+    };
+    cluster(name, vocabulary).map_err(|refusal| match &own.context {
+        Some(word) => refusal.over(word),
+        None => refusal,
+    })
+}
+
+fn cluster<'v>(name: &str, vocabulary: &'v Vocabulary) -> Checked<On<'v>> {
+    match vocabulary.clusters.get_key_value(name) {
+        Some((name, cluster)) => Ok(On { name, cluster }),
+        None => Err(no(
+            Code::UnknownTarget,
+            format!("the catalog knows no cluster {}", quoted(name)),
+            meant(name, vocabulary.clusters.keys().map(String::as_str), &format!("one of: {}", clusters(vocabulary))),
+        )),
+    }
+}
+
+fn clusters(vocabulary: &Vocabulary) -> String {
+    let names: Vec<&str> = vocabulary.clusters.keys().map(String::as_str).collect();
+    if names.is_empty() { "none is catalogued".to_owned() } else { names.join(", ") }
+}
+
+/// Understands a canonical argv that came out of a seal, with this process's own catalog.
+///
+/// # Errors
+/// A refusal when grammar or catalog do not know it, or understand it as anything but exactly
+/// itself: other argv, mode or scope than the canonical ones.
+pub fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) -> Result<Command, Box<Refusal>> {
+    let found = match canonical.tool {
+        Tool::Kubectl => {
+            let words: Vec<Word> = canonical.argv.arguments().iter().map(|one| Word::untyped(one)).collect();
+            let target = canonical.scope.target.as_deref().unwrap_or_default();
+            let (command, _) = kubectl::parse(&words, vocabulary, |_| cluster(target, vocabulary))?;
+            // The mode is not part of argv: a read has one, a change has the one that was decided.
+            let mode = match command.preview() {
+                Some(_) => canonical.mode,
+                None => command.mode(),
+            };
+            Command::new(countersign_core::command::CommandParts { mode, ..command.parts().clone() })
+                .map_err(|_| changed("the command"))?
+        }
+        Tool::Custom(name) => match vocabulary.commands.get(name) {
+            Some(custom) => custom::parse_again(custom, canonical.argv.arguments(), canonical.mode, vocabulary)?,
+            None => {
+                return Err(no(
+                    Code::UnknownTool,
+                    format!("there is no command {}", quoted(name)),
+                    "ask again: the catalog has changed",
+                ));
+            }
+        },
+        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {
+            return Err(no(
+                Code::NotAvailableYet,
+                format!("`{}` is not available yet", canonical.tool),
+                "see `/countersign catalog` for what there is",
+            ));
+        }
+    };
+    same(canonical, &found)?;
+    Ok(found)
+}
+
+/// Refuses anything that reads back as something else.
+fn same(canonical: &Canonical<'_>, found: &Command) -> Checked<()> {
+    let differs = [
+        (canonical.argv != found.argv(), "the arguments"),
+        (canonical.mode != found.mode(), "the mode"),
+        (*canonical.scope != found.action().scope, "the scope"),
+        (canonical.stdin.is_some(), "the standard input"),
+        (!canonical.filters.is_empty(), "the filters"),
+    ];
+    match differs.iter().find(|(differs, _)| *differs) {
+        Some((_, what)) => Err(changed(what)),
+        None => Ok(()),
+    }
+}
+
+fn changed(what: &str) -> Box<Refusal> {
+    no(
+        Code::CommandChanged,
+        format!("{what} would be read differently than when it was decided"),
+        "ask again as a new request",
+    )
+}

@@ -1,1 +1,6 @@
-//! Stand-ins on loopback.
+//! Stateful stand-ins on loopback for the systems Countersign talks to.
+//!
+//! Each one holds state and speaks the real protocol, so that the real client programs can be run against it in the
+//! demo and in tests. **Invariant:** a stand-in listens on 127.0.0.1 alone, and only tests and the demo link it.
+
+pub mod kubernetes;

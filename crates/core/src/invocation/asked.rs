@@ -164,7 +164,7 @@ impl Invocation<Asked> {
         }
         let confirm = self.state.confirmation == Confirmation::Required && !count.is_confirmed();
         if count.is_complete() && !confirm {
-            return Tally::Cleared(self.into_state(|asked| Cleared { decision: asked.decision }));
+            return Tally::Cleared(self.into_state(|asked| Cleared { decision: asked.decision, filled: count.rules }));
         }
         let Count { rules, .. } = count;
         Tally::Waiting(Waiting { invocation: self, rules, confirm })

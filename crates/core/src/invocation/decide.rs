@@ -70,7 +70,7 @@ impl Invocation<Received> {
             let confirmation = allowance.confirmation;
             Ruling::Pending(it.into_state(|_| Pending { draft, confirmation, has_preview }))
         } else {
-            Ruling::Cleared(it.into_state(|_| Cleared { decision: draft }))
+            Ruling::Cleared(it.into_state(|_| Cleared { decision: draft, filled: Vec::new() }))
         }
     }
 }

@@ -43,6 +43,7 @@ use crate::id::InvocationId;
 use crate::job::Job;
 use crate::policy::{Allowance, Confirmation};
 use crate::principal::{Account, Principal, SubjectId};
+use crate::quorum::{Filling, Quorum};
 use crate::seal::{Sealed, Sealer};
 use crate::subject::Subject;
 use crate::time::Timestamp;
@@ -58,7 +59,7 @@ pub struct Receipt {
     pub deployment: String,
     /// From which chat account.
     pub account: Account,
-    /// Which conversation answers go to; the front's own name for it.
+    /// Which conversation answers go to; the front's own name for it, empty until there is one.
     pub thread: String,
     /// The channel it was typed in, if the front has channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +99,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Cleared {
     decision: DecisionBytes,
+    filled: Vec<(String, Quorum, Filling)>,
 }
 
 /// One request. What may be done with it depends on its state `S`.
@@ -127,6 +129,13 @@ impl<S> Invocation<S> {
     #[must_use]
     pub const fn requester(&self) -> &SubjectId {
         &self.requester
+    }
+
+    /// The same request, answered in this conversation from now on.
+    #[must_use]
+    pub fn in_thread(mut self, thread: impl Into<String>) -> Self {
+        self.receipt.thread = thread.into();
+        self
     }
 
     /// Which rules gave the right.
@@ -187,6 +196,12 @@ impl Invocation<Cleared> {
     #[must_use]
     pub const fn decision(&self) -> &DecisionBytes {
         &self.state.decision
+    }
+
+    /// Each rule of the decision and who fills its quorum; empty when nobody had to agree.
+    #[must_use]
+    pub fn filled(&self) -> &[(String, Quorum, Filling)] {
+        &self.state.filled
     }
 
     /// Seals the job. It expires no later than the decision does.

@@ -1,0 +1,6 @@
+//! The audit log through its public boundary: contract of the stores, beginning, writing, tampering.
+
+mod beginning;
+mod contract;
+mod fate;
+mod world;

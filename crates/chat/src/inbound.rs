@@ -1,0 +1,143 @@
+//! What people say: a typed line or a click, and the answer to it.
+//!
+//! **Invariant:** an inbound is a claim. The account comes from the front's own session or
+//! signature, never from a field that the person can fill in.
+
+use crate::card::{Card, Choice};
+use crate::notice::Notice;
+use countersign_core::digest::Digest;
+use countersign_core::id::InvocationId;
+use countersign_core::principal::Account;
+use countersign_core::refusal::Refusal;
+use countersign_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A front's own name of one conversation. Opaque to everybody but that front.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ThreadId(String);
+
+impl ThreadId {
+    /// A name the front made.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A line somebody typed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// Who, as the front knows them.
+    pub account: Account,
+    /// The channel's id, if it was typed in one.
+    pub channel: Option<String>,
+    /// The thread, if it was typed in one.
+    pub thread: Option<ThreadId>,
+    /// Exactly what was typed. May hold a secret, so it has no place in a log.
+    pub text: String,
+    /// The front's single-use name of this delivery: Slack's `trigger_id`, or a form's nonce.
+    pub nonce: String,
+    /// When the front signed it.
+    pub at: Timestamp,
+}
+
+/// Without the text: what people type belongs in the audit log, redacted, and in no other.
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed")
+            .field("account", &self.account)
+            .field("channel", &self.channel)
+            .field("thread", &self.thread)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a button asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Button {
+    /// I agree to this decision.
+    Approve,
+    /// I do not, and nobody else's yes helps.
+    Reject {
+        /// Why, if they said so.
+        reason: Option<String>,
+    },
+    /// I asked for this and have seen what it will do.
+    Confirm,
+    /// I asked for this and no longer want it.
+    Cancel,
+    /// Show me every character before I agree.
+    ShowWhole,
+}
+
+impl Button {
+    /// Which button this is.
+    #[must_use]
+    pub const fn choice(&self) -> Choice {
+        match self {
+            Self::Approve => Choice::Approve,
+            Self::Reject { .. } => Choice::Reject,
+            Self::Confirm => Choice::Confirm,
+            Self::Cancel => Choice::Cancel,
+            Self::ShowWhole => Choice::ShowWhole,
+        }
+    }
+}
+
+/// A click on a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clicked {
+    /// Who, as the front knows them.
+    pub account: Account,
+    /// Which request the card belongs to.
+    pub invocation: InvocationId,
+    /// The decision digest of the card that was clicked; absent while there is no decision.
+    pub decision: Option<Digest>,
+    /// What the button asks for.
+    pub button: Button,
+    /// The front's single-use name of this delivery.
+    pub nonce: String,
+    /// When the front signed it.
+    pub at: Timestamp,
+}
+
+/// Something a person said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// A typed line.
+    Typed(Typed),
+    /// A click.
+    Clicked(Clicked),
+}
+
+/// What is said back, to the one who asked or clicked and to nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The request is known; the rest is said in its thread.
+    Accepted {
+        /// Which request.
+        invocation: InvocationId,
+    },
+    /// This.
+    Said(Notice),
+    /// The whole card: the answer to [`Button::ShowWhole`]. From now on this person has been
+    /// shown every character of this decision.
+    Whole(Box<Card>),
+    /// No. Use [`Notice::refused`] inside [`Answer::Said`] to point into typed text.
+    Refused(Refusal),
+}

@@ -1,0 +1,122 @@
+//! Notices credentials typed into a command.
+//!
+//! **Invariant:** a refusal from here never repeats what it found. This is a courtesy to whoever
+//! pasted too much, not the redaction of records.
+
+use crate::no::{Checked, no};
+use countersign_core::refusal::Code;
+
+/// How a kind of credential looks: its beginning, and how many characters of its alphabet follow.
+struct Shape {
+    what: &'static str,
+    prefix: &'static str,
+    follows: usize,
+    alphabet: fn(char) -> bool,
+}
+
+const fn upper(c: char) -> bool {
+    c.is_ascii_uppercase() || c.is_ascii_digit()
+}
+
+const fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+const fn shape(what: &'static str, prefix: &'static str, follows: usize) -> Shape {
+    Shape { what, prefix, follows, alphabet: word }
+}
+
+/// Sources: the vendors' own documentation of their token formats.
+const SHAPES: &[Shape] = &[
+    Shape { what: "an AWS access key id", prefix: "AKIA", follows: 16, alphabet: upper },
+    Shape { what: "an AWS access key id", prefix: "ASIA", follows: 16, alphabet: upper },
+    shape("a Slack token", "xoxb-", 8),
+    shape("a Slack token", "xoxp-", 8),
+    shape("a Slack token", "xoxa-", 8),
+    shape("a Slack token", "xoxs-", 8),
+    shape("a Slack token", "xoxe-", 8),
+    shape("a Slack token", "xoxe.", 8),
+    shape("a Slack token", "xapp-", 8),
+    shape("a GitHub token", "ghp_", 20),
+    shape("a GitHub token", "gho_", 20),
+    shape("a GitHub token", "ghu_", 20),
+    shape("a GitHub token", "ghs_", 20),
+    shape("a GitHub token", "ghr_", 20),
+    shape("a GitHub token", "github_pat_", 20),
+    shape("a GitLab token", "glpat-", 16),
+    shape("a Vault token", "hvs.", 16),
+    shape("a Vault token", "hvb.", 16),
+    shape("a Google API key", "AIza", 30),
+    shape("a Google access token", "ya29.", 16),
+    shape("a Stripe key", "sk_live_", 16),
+    shape("an npm token", "npm_", 30),
+    shape("a private key", "-----BEGIN", 0),
+];
+
+/// Refuses a text that holds a credential.
+pub(crate) fn check(text: &str) -> Checked<()> {
+    let found = SHAPES
+        .iter()
+        .find(|shape| text.match_indices(shape.prefix).any(|(at, _)| fits(shape, text, at)))
+        .map(|shape| shape.what)
+        .or_else(|| holds_jwt(text).then_some("a signed token (JWT)"));
+    match found {
+        None => Ok(()),
+        Some(what) => Err(no(
+            Code::SecretInCommand,
+            format!("the command holds {what}"),
+            "revoke it, because it has been seen in chat; commands get their credentials from Countersign",
+        )),
+    }
+}
+
+fn fits(shape: &Shape, text: &str, at: usize) -> bool {
+    let before = text.get(..at).and_then(|head| head.chars().next_back());
+    let apart = before.is_none_or(|c| !c.is_ascii_alphanumeric());
+    let rest = text.get(at + shape.prefix.len()..).unwrap_or_default();
+    apart && rest.chars().take_while(|c| (shape.alphabet)(*c)).count() >= shape.follows
+}
+
+/// RFC 7519 in compact form: a header and a payload that both begin with `{"` in base64url.
+fn holds_jwt(text: &str) -> bool {
+    text.match_indices("eyJ").any(|(at, _)| {
+        let token: String = text.get(at..).unwrap_or_default().chars().take_while(|c| word(*c)).collect();
+        let mut parts = token.split('.');
+        let long = |part: Option<&str>| part.is_some_and(|one| one.len() >= 8);
+        long(parts.next()) && long(parts.next()) && parts.next().is_some()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn credentials_are_noticed_and_not_repeated() {
+        for (prefix, rest) in [
+            ("AKIA", "ABCDEFGHIJKLMNOP"),
+            ("xoxb-", "123456789012-abcdef"),
+            ("ghp_", "abcdefghijklmnopqrstuvwxyz0123456789"),
+            ("-----BEGIN", " RSA PRIVATE KEY-----"),
+            ("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiIxIn0.c2lnbmF0dXJl"),
+        ] {
+            let refusal = check(&format!("get pods -l token={prefix}{rest}")).unwrap_err();
+            assert_eq!(refusal.code().as_str(), "secret-in-command");
+            assert!(!format!("{refusal} {}", refusal.hint()).contains(rest));
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_pass() {
+        for fine in [
+            "get pods xAKIAABCDEFGHIJKLMNOP",
+            "get pods makiabc",
+            "get pods AKIA",
+            "get pod xoxb-1",
+            "get pod ghp-api",
+            "logs eyjafjalla",
+        ] {
+            assert!(check(fine).is_ok(), "{fine}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! From allowed-if-people-agree to a job in the queue.
+
+use crate::Gateway;
+use crate::records::{self, reason_of, unwritten};
+use countersign_audit::fate::Verdict;
+use countersign_chat::{EffectView, Notice, State};
+use countersign_core::effect::Effect;
+use countersign_core::id::InvocationId;
+use countersign_core::invocation::{Asked, Cleared, Invocation, Pending, Resumed, Tally};
+use countersign_core::policy::Facts;
+use countersign_core::principal::{Principal, SubjectId};
+use countersign_core::refusal::{Code, Refusal};
+use countersign_core::seal::Sealed;
+use countersign_core::tier::{Sensitivity, Tier};
+use countersign_queue::{Load, Offer, Paper, Papers, Repeat};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a cleared job may wait for a worker, if its decision lasts that long.
+const JOB_EXPIRY: Duration = Duration::from_mins(10);
+
+impl Gateway {
+    /// Keeps the request and, if its verb has a preview, asks a worker for the effect.
+    pub(crate) async fn ask_for_effect(&self, it: Invocation<Pending>) -> Result<(), Box<Refusal>> {
+        let parts = self.parts();
+        let id = it.id();
+        parts.log.record(self.record_decided(&it)).await.map_err(|error| Box::new(unwritten(&error)))?;
+        let kept = parts.queue.post(id, Paper::Asked(it.record(&parts.sealer))).await;
+        kept.map_err(|error| Box::new(error.refusal()))?;
+        if !it.has_preview() {
+            return self.ask_people(it, None).await;
+        }
+        let offer = Offer {
+            invocation: id,
+            pool: it.draft().decision().pool.clone(),
+            repeat: Repeat::Safe,
+            lock: None,
+            load: Load::Preview(it.preview(&parts.sealer)),
+        };
+        let offered = parts.queue.enqueue(offer, parts.clock.now()).await;
+        offered.map(|_| ()).map_err(|error| Box::new(error.refusal()))
+    }
+
+    /// The effect is known, or there is none to know: makes the decision bytes and asks.
+    pub(crate) async fn ask_people(
+        &self,
+        it: Invocation<Pending>,
+        effect: Option<&Sealed<Effect>>,
+    ) -> Result<(), Box<Refusal>> {
+        let parts = self.parts();
+        let id = it.id();
+        let now = parts.clock.now();
+        let found = effect.and_then(|sealed| sealed.open(&parts.verifier, id, now).ok());
+        let asked = it.with_effect(effect, &parts.verifier, now).map_err(|error| {
+            Box::new(Refusal::new(
+                Code::BadSeal,
+                format!("the effect that came back cannot be believed: {error}"),
+                "Ask again; if it happens again, the queue is not to be trusted.",
+            ))
+        })?;
+        parts.log.record(records::record_asked(&asked, effect)).await.map_err(|error| Box::new(unwritten(&error)))?;
+        let kept = parts.queue.post(id, Paper::Asked(asked.record(&parts.sealer))).await;
+        kept.map_err(|error| Box::new(error.refusal()))?;
+        self.with_view(id, |view| {
+            view.decision = asked.decision().clone();
+            view.confirmation = asked.confirmation();
+            view.state = State::Asking;
+            view.effect = found.map_or(EffectView::NoPreview, EffectView::Found);
+        });
+        self.settle(asked, &[]).await
+    }
+
+    /// Counts, shows how far it is, and dispatches when it is complete.
+    pub(crate) async fn settle(
+        &self,
+        asked: Invocation<Asked>,
+        ballots: &[Sealed<countersign_core::ballot::Ballot>],
+    ) -> Result<(), Box<Refusal>> {
+        let id = asked.id();
+        let facts = self.facts_for(asked.requester(), id, ballots).await?;
+        let name = |who: &SubjectId| facts.person(who).map_or_else(|| who.sub.clone(), |one| one.name.clone());
+        match asked.tally(ballots, &self.parts().verifier, &facts) {
+            Tally::Waiting(waiting) => {
+                self.with_view(id, |view| view.count(&waiting.rules, name));
+                self.show(id).await;
+                Ok(())
+            }
+            Tally::Cleared(cleared) => {
+                self.with_view(id, |view| {
+                    view.count(cleared.filled(), name);
+                    view.state = State::Queued;
+                });
+                self.dispatch(cleared).await?;
+                self.show(id).await;
+                Ok(())
+            }
+            Tally::Denied(asked, refusal) => {
+                let pool = asked.decision().decision().pool.clone();
+                self.end(id, &pool, refusal).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The requester and everybody who voted, as the gateway's own directory knows them.
+    pub(crate) async fn facts_for(
+        &self,
+        requester: &SubjectId,
+        id: InvocationId,
+        ballots: &[Sealed<countersign_core::ballot::Ballot>],
+    ) -> Result<Facts, Box<Refusal>> {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let voters =
+            ballots.iter().filter_map(|sealed| sealed.open(&parts.verifier, id, now).ok()).map(|ballot| ballot.voter);
+        let ids: BTreeSet<SubjectId> = voters.chain([requester.clone()]).collect();
+        let people: Vec<Principal> = parts.directory.people(&ids.into_iter().collect::<Vec<_>>()).await?;
+        Ok(Facts::new(now, people))
+    }
+
+    /// Seals the job and offers it to the pool. Idempotent by invocation id.
+    pub(crate) async fn dispatch(&self, it: Invocation<Cleared>) -> Result<(), Box<Refusal>> {
+        let parts = self.parts();
+        let id = it.id();
+        parts.log.record(self.record_cleared(&it)).await.map_err(|error| Box::new(unwritten(&error)))?;
+        let decision = it.decision().decision().clone();
+        let looks =
+            decision.tier == Tier::Read && decision.sensitive == Sensitivity::Plain && decision.rules.is_empty();
+        let job = it.into_job(&parts.sealer, parts.clock.now().plus(JOB_EXPIRY));
+        let offer = Offer {
+            invocation: id,
+            pool: decision.pool,
+            repeat: if looks { Repeat::Safe } else { Repeat::Never },
+            lock: None,
+            load: Load::Run(job),
+        };
+        let offered = parts.queue.enqueue(offer, parts.clock.now()).await;
+        offered.map(|_| ()).map_err(|error| Box::new(error.refusal()))
+    }
+
+    /// Ends a request with a no: fate first, then the record, then the people.
+    ///
+    /// When the command has started meanwhile, fate says so, and nothing is told.
+    pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> bool {
+        let parts = self.parts();
+        match parts.log.refuse(pool, id, reason_of(&refusal), Some(refusal.code())).await {
+            Ok(closing) if matches!(closing.fate.verdict, Verdict::Closed { .. }) => {}
+            Ok(_) => return false,
+            Err(error) => {
+                tracing::error!(invocation.id = %id, "A no could not be written: {error}");
+                return false;
+            }
+        }
+        if let Err(error) = parts.log.record(records::record_ended(id, &refusal)).await {
+            tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
+        }
+        let state = crate::follow::state_of(refusal.code());
+        self.with_view(id, |view| view.state = state);
+        self.show(id).await;
+        let notice = match refusal.code() {
+            Code::Drifted => Notice::Drifted { lines: vec![refusal.to_string()] },
+            _ => Notice::Refused { refusal, typed: None },
+        };
+        self.say(id, notice).await;
+        self.closed(id).await;
+        true
+    }
+
+    /// Nothing more will happen: off the open list.
+    pub(crate) async fn closed(&self, id: InvocationId) {
+        if let Err(error) = self.parts().queue.close(id, self.parts().clock.now()).await {
+            tracing::warn!(invocation.id = %id, "The request could not be closed: {error}");
+        }
+        self.drop_view(id);
+    }
+
+    /// The request behind an id, from its sealed record. `None` when nothing credible is there.
+    pub(crate) fn resumed(&self, id: InvocationId, papers: &Papers) -> Option<Resumed> {
+        let parts = self.parts();
+        papers.asked.as_ref().and_then(|sealed| sealed.resume(&parts.verifier, id, parts.clock.now()).ok())
+    }
+}

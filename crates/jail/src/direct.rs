@@ -1,0 +1,242 @@
+//! Levels `nested` and `none`: the command is the launcher's own child, on the host's root and network.
+//!
+//! **Invariant:** at `nested` Landlock and the system-call list are in force before the command exists, or it never does.
+
+use std::fs::{self, DirBuilder};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{DumpableBehavior, Gid, Uid, getegid, geteuid, getgroups, getpid};
+
+use crate::cgroup::Cgroup;
+use crate::confine;
+use crate::fence;
+use crate::plan::{Egress, Level, Plan};
+use crate::root;
+use crate::shim::Shim;
+use crate::status::{Applied, At as _, Degradation, SetupError, Step, refuse};
+use crate::strict::is_root;
+use crate::supervise::{Family, Job};
+use crate::sys::{self, Forked, Waited};
+use crate::wire::{Note, Wire};
+
+/// Starts the job. On error nothing is left running.
+pub(crate) fn start(plan: &Plan, link: UnixStream) -> Result<Job<'_>, (UnixStream, SetupError)> {
+    match begin(plan) {
+        Ok((wire, child, cgroup, shim, signals)) => {
+            Ok(Job { plan, link, wire, child, family: Family::Adopted, cgroup, shim, signals })
+        }
+        Err(error) => Err((link, error)),
+    }
+}
+
+type Begun = (Wire, libc::pid_t, Cgroup, Option<Shim>, OwnedFd);
+
+fn begin(plan: &Plan) -> Result<Begun, SetupError> {
+    let landlock = if plan.level == Level::Nested { fence::version() } else { 0 };
+    if plan.level == Level::Nested && landlock == 0 {
+        return Err(refuse("landlock", "the kernel has no Landlock, which level `nested` needs"));
+    }
+    if plan.level == Level::Nested && landlock < 4 && plan.egress != Egress::None {
+        return Err(refuse("level-not-available", "level `nested` with egress needs Landlock version 4 (kernel 6.7)"));
+    }
+    let signals = sys::signal_descriptor(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT])
+        .at("launcher", || "listen to signals".into())?;
+    rustix::process::set_child_subreaper(Some(getpid())).at("launcher", || "adopt orphans".into())?;
+    let shim = shim(plan)?;
+    make_home(plan)?;
+    let cgroup = Cgroup::create(&plan.limits);
+    match launch(plan, landlock, &cgroup) {
+        Ok((wire, child)) => Ok((wire, child, cgroup, shim, signals)),
+        Err(error) => {
+            drop(cgroup.remove());
+            remove_home(plan);
+            Err(error)
+        }
+    }
+}
+
+fn launch(plan: &Plan, landlock: u32, cgroup: &Cgroup) -> Result<(Wire, libc::pid_t), SetupError> {
+    let (ours, theirs) = Wire::pair().at("launcher", || "make the wire".into())?;
+    let applied = applied(plan, landlock, cgroup);
+    let processes = plan.limits.processes + if own_uid(plan) { 0 } else { own_tasks() };
+    let child = match sys::fork(0).at("launcher", || "fork the command".into())? {
+        Forked::Child => {
+            drop(ours);
+            become_job(plan, applied, processes, cgroup, &theirs)
+        }
+        Forked::Parent(pid) => pid,
+    };
+    drop(theirs);
+    // Not before the fork: the child could not write to its own files in /proc.
+    let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .at("launcher", || "hide the launcher".into());
+    let go = hidden.and_then(|()| cgroup.adopt(child).at("cgroup", || "join the control group".into()));
+    if let Err(error) = go.and_then(|()| ours.send(&Note::Go).at("launcher", || "let the command go on".into())) {
+        drop(sys::kill(child, libc::SIGKILL));
+        let _ = rustix::process::wait(rustix::process::WaitOptions::empty());
+        return Err(error);
+    }
+    Ok((ours, child))
+}
+
+fn become_job(plan: &Plan, applied: Applied, processes: u64, cgroup: &Cgroup, wire: &Wire) -> ! {
+    match confine_self(plan, cgroup, wire) {
+        Ok(()) => confine::become_command(plan, applied, processes, wire),
+        Err(error) => {
+            let _ = wire.send(&Note::SetupError(error));
+            sys::exit(127)
+        }
+    }
+}
+
+fn confine_self(plan: &Plan, cgroup: &Cgroup, wire: &Wire) -> Result<(), SetupError> {
+    match wire.receive() {
+        Ok(Some((Note::Go, _))) => {}
+        _ => return Err(refuse("launcher", "the launcher is gone")),
+    }
+    cgroup.enter().at("cgroup", || "join the control group".into())?;
+    fs::write("/proc/self/oom_score_adj", "900").at("oom", || "raise the out-of-memory score".into())?;
+    if own_uid(plan) {
+        let ids = |result: rustix::io::Result<()>, what: &str| result.at("ids", || what.to_owned());
+        let (gid, uid) = (Gid::from_raw(plan.uid), Uid::from_raw(plan.uid));
+        ids(rustix::thread::set_thread_groups(&[]), "drop the groups")?;
+        ids(rustix::thread::set_thread_res_gid(gid, gid, gid), "become the job's group")?;
+        confine::lock_capabilities()?;
+        ids(rustix::thread::set_thread_res_uid(uid, uid, uid), "become the job's user")?;
+    }
+    if plan.level == Level::Nested {
+        confine::drop_capabilities()?;
+    }
+    // The launcher kills us when it ends by itself; this is for when it is killed.
+    let bound = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    bound.at("ids", || "bind the command to the launcher".into())?;
+    if wire.try_receive().err() != Some(rustix::io::Errno::AGAIN) {
+        return Err(refuse("launcher", "the launcher is gone"));
+    }
+    confine::no_new_privs()?;
+    plan.files.iter().try_for_each(root::write)
+}
+
+/// At `nested` a root launcher always gives the job a user of its own; `none` promises nothing and changes nothing.
+fn own_uid(plan: &Plan) -> bool {
+    plan.level == Level::Nested && is_root()
+}
+
+fn shim(plan: &Plan) -> Result<Option<Shim>, SetupError> {
+    let Egress::Proxy { socket, port } = &plan.egress else { return Ok(None) };
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).at("egress", || format!("listen on 127.0.0.1:{port}"))?;
+    Shim::new(listener.into(), socket.clone()).map(Some).at("egress", || "serve the listener".into())
+}
+
+fn make_home(plan: &Plan) -> Result<(), SetupError> {
+    let make = DirBuilder::new().mode(0o700).create(&plan.home);
+    make.at("home", || format!("make the private directory `{}`, which must not exist yet", plan.home))?;
+    if own_uid(plan) {
+        let owned = std::os::unix::fs::chown(&plan.home, Some(plan.uid), Some(plan.uid));
+        owned.at("home", || format!("give `{}` to the job", plan.home))?;
+    }
+    Ok(())
+}
+
+/// Removes the private directory; returns what would not go. Links in it are removed, not followed.
+pub(crate) fn remove_home(plan: &Plan) -> Option<String> {
+    match fs::remove_dir_all(&plan.home) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Some(plan.home.clone()),
+        _ => None,
+    }
+}
+
+fn applied(plan: &Plan, landlock: u32, cgroup: &Cgroup) -> Applied {
+    let mut steps = Vec::new();
+    let mut degraded = Vec::new();
+    if own_uid(plan) {
+        steps.push(Step::OwnUid);
+    } else {
+        degraded.push(Degradation::NoOwnUid);
+        if getgroups().is_ok_and(|groups| groups.iter().any(|group| *group != getegid())) {
+            degraded.push(Degradation::SupplementaryGroups);
+        }
+    }
+    if cgroup.limits_memory() {
+        steps.push(Step::Cgroup);
+    } else {
+        degraded.push(Degradation::NoMemoryCgroup);
+    }
+    if plan.egress != Egress::None {
+        steps.push(Step::EgressProxy);
+    }
+    if plan.level == Level::Nested {
+        steps.push(Step::CapsDropped);
+    }
+    steps.extend([Step::NoNewPrivs, Step::Environment, Step::DescriptorsClosed, Step::Rlimits]);
+    degraded.extend([Degradation::SharedProcesses, Degradation::SharedNetwork, Degradation::KillByWalk]);
+    if plan.level == Level::Nested {
+        steps.extend([Step::Landlock, Step::Seccomp]);
+        degraded.extend(fence::degradations(landlock));
+    } else {
+        degraded.push(Degradation::NoIsolation);
+    }
+    Applied { level: plan.level, steps, landlock_abi: landlock, degraded }
+}
+
+/// How many processes and threads our own user has now: the kernel counts them towards the job's limit.
+fn own_tasks() -> u64 {
+    let uid = geteuid().as_raw();
+    let ours = numbers("/proc").filter(|pid| fs::metadata(format!("/proc/{pid}")).is_ok_and(|m| m.uid() == uid));
+    ours.map(|pid| numbers(&format!("/proc/{pid}/task")).count() as u64).sum()
+}
+
+/// Kills every descendant until none is left; the launcher, as their subreaper, is the parent of every orphan.
+pub(crate) fn end_all(signals: &OwnedFd, note: &mut dyn FnMut(Waited)) {
+    let own_group = rustix::process::getpgrp().as_raw_pid();
+    loop {
+        for (pid, group) in descendants() {
+            drop(sys::kill(pid, libc::SIGKILL));
+            // A group dies at once, with what it is forking. Each is a descendant's own: the command began a session.
+            if group != own_group && group > 1 {
+                drop(sys::kill(-group, libc::SIGKILL));
+            }
+        }
+        loop {
+            match sys::reap() {
+                Ok(Some(ended)) => note(ended),
+                Ok(None) => break,
+                Err(_) => return, // ECHILD: nobody is left
+            }
+        }
+        // A descendant that forked while we looked becomes our child when its parent dies, which is a signal.
+        let soon = rustix::event::Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&soon));
+        while sys::next_signal(signals.as_fd()).is_some() {}
+    }
+}
+
+/// The processes below us, found by their parents' ids, each with its process group.
+fn descendants() -> Vec<(libc::pid_t, libc::pid_t)> {
+    let all: Vec<(libc::pid_t, [libc::pid_t; 2])> =
+        numbers("/proc").filter_map(|pid| Some((pid, parent_and_group(pid)?))).collect();
+    let mut found = vec![(getpid().as_raw_pid(), 0)];
+    let mut next = 0;
+    while let Some((of, _)) = found.get(next).copied() {
+        found.extend(all.iter().filter(|(_, [parent, _])| *parent == of).map(|(pid, [_, group])| (*pid, *group)));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+fn parent_and_group(pid: libc::pid_t) -> Option<[libc::pid_t; 2]> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; state, parent and group follow the last one (proc_pid_stat(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1).map(str::parse);
+    Some([fields.next()?.ok()?, fields.next()?.ok()?])
+}
+
+fn numbers(folder: &str) -> impl Iterator<Item = libc::pid_t> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}

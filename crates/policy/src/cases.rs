@@ -1,0 +1,369 @@
+//! Cases as data: who types what, and what must come of it.
+//!
+//! **Invariant:** a case that cannot be read has failed; nothing in a case file is skipped.
+//!
+//! ```yaml
+//! version: 1
+//! cases:
+//!   - note: two people for a deletion in production
+//!     groups: [sre]
+//!     text: "/kubectl delete pod api -n web --context prod --apply"
+//!     want: { tier: destructive, decision: pending, rule: prod-destructive, quorum: "2 of sre" }
+//! ```
+
+use crate::policy::{Policy, Source};
+use crate::problems::{Mark, ProblemCode, Problems};
+use crate::reader::Reader;
+use crate::selector::TIERS;
+use crate::yaml::Node;
+use countersign_command::{Context, Typed};
+use countersign_core::command::Command;
+use countersign_core::policy::{Facts, Judgement, Policy as _, Request};
+use countersign_core::principal::{Principal, Standing, SubjectId};
+use countersign_core::refusal::{Code, Refusal, shown};
+use countersign_core::tier::{Mode, Tier};
+use countersign_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// When a case happens that does not say: 2026-06-01T12:00:00Z, far from any holiday.
+const USUAL_TIME: i64 = 1_780_315_200_000;
+
+/// What came of a set of case files.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    passed: usize,
+    failures: Problems,
+    missing: Vec<String>,
+}
+
+impl Report {
+    /// How many cases came out as they say.
+    #[must_use]
+    pub const fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// The cases that did not, and the mistakes of the files.
+    #[must_use]
+    pub const fn failures(&self) -> &Problems {
+        &self.failures
+    }
+
+    /// Catalog entries without a case that is allowed, or without one that is denied.
+    #[must_use]
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// Whether every case passed and none is missing.
+    #[must_use]
+    pub const fn is_green(&self) -> bool {
+        self.failures.is_empty() && self.missing.is_empty()
+    }
+
+    pub(crate) fn into_failures(self) -> Problems {
+        self.failures
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for failure in self.failures.all() {
+            writeln!(f, "{failure}")?;
+        }
+        for missing in &self.missing {
+            writeln!(f, "missing: {missing}")?;
+        }
+        let failed = self.failures.all().len();
+        write!(f, "{} cases passed, {failed} failed, {} missing", self.passed, self.missing.len())
+    }
+}
+
+/// Runs every case of these files against a policy.
+#[must_use]
+pub fn run(policy: &Policy, files: &[Source]) -> Report {
+    let mut coverage = Coverage::of(policy);
+    let mut passed = 0;
+    let mut failures = Vec::new();
+    for file in files {
+        let mut reader = Reader::new(&file.name, &file.text);
+        for case in read(&mut reader) {
+            let got = outcome(policy, &case);
+            coverage.add(&got);
+            let differences = differences(&case.want, &got);
+            if differences.is_empty() {
+                passed += 1;
+            } else {
+                let message = format!("{}: {}", case.note, differences.join("; "));
+                reader.note_with_hint(case.at, ProblemCode::Case, message, got.said);
+            }
+        }
+        failures.extend(reader.problems());
+    }
+    Report { passed, failures: Problems::of(failures), missing: coverage.missing() }
+}
+
+/// One case.
+#[derive(Debug)]
+struct Case {
+    at: Mark,
+    note: String,
+    principal: Principal,
+    text: String,
+    channel: Option<String>,
+    now: Timestamp,
+    want: Want,
+}
+
+/// What must come of it; what is left away is not compared.
+#[derive(Debug, Default)]
+struct Want {
+    decision: Option<Decision>,
+    tier: Option<Tier>,
+    refusal: Option<Code>,
+    rules: Option<BTreeSet<String>>,
+    quorums: Option<BTreeSet<String>>,
+}
+
+/// The four ways a request can go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Cleared,
+    Pending,
+    Denied,
+    Preview,
+}
+
+const DECISIONS: [(&str, Decision); 4] = [
+    ("cleared", Decision::Cleared),
+    ("pending", Decision::Pending),
+    ("denied", Decision::Denied),
+    ("preview", Decision::Preview),
+];
+
+const STANDINGS: [(&str, Standing); 4] = [
+    ("active", Standing::Active),
+    ("deactivated", Standing::Deactivated),
+    ("guest", Standing::Guest),
+    ("bot", Standing::Bot),
+];
+
+fn word_of(decision: Decision) -> &'static str {
+    DECISIONS.iter().find(|(_, one)| *one == decision).map_or("", |(word, _)| word)
+}
+
+fn read(reader: &mut Reader<'_>) -> Vec<Case> {
+    let Some(root) = reader.document(&["cases"], &[]) else {
+        return Vec::new();
+    };
+    let Some(fields) = reader.fields(&root, "the file", &["version", "cases"], &[]) else {
+        return Vec::new();
+    };
+    let Some(node) = reader.required(&fields, "cases", "the file") else {
+        return Vec::new();
+    };
+    reader.list(node, "`cases`").iter().filter_map(|item| case(reader, item)).collect()
+}
+
+fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Case> {
+    let keys = ["note", "groups", "subject", "standing", "text", "channel", "now", "want"];
+    let fields = reader.fields(item, "a case", &keys, &[])?;
+    let note = reader.required(&fields, "note", "a case")?;
+    let note = reader.text(note, "`note`")?.to_owned();
+    let groups = reader.required(&fields, "groups", "a case")?;
+    let items = reader.list(groups, "`groups`");
+    let groups = items.iter().filter_map(|item| reader.name(item, "a group").map(str::to_owned));
+    let groups: BTreeSet<String> = groups.collect();
+    let text = reader.required(&fields, "text", "a case")?;
+    // Not `Reader::text`: what people type may hold every character there is.
+    let crate::yaml::Value::Text(typed) = &text.value else {
+        reader.text(text, "`text`");
+        return None;
+    };
+    let standing = fields.of("standing");
+    let standing = standing.map(|node| reader.word(node, "standing", &STANDINGS));
+    let subject = fields.of("subject").map(|node| reader.text(node, "`subject`"));
+    let (iss, sub) = match subject {
+        Some(text) => text?.split_once('#')?,
+        None => ("case", "somebody"),
+    };
+    let now = fields.of("now").map(|node| reader.instant(node, "`now`"));
+    let want = reader.required(&fields, "want", "a case")?;
+    let channel = fields.of("channel").map(|node| reader.name(node, "`channel`"));
+    Some(Case {
+        at: item.at,
+        principal: Principal {
+            id: SubjectId { iss: iss.to_owned(), sub: sub.to_owned() },
+            name: "Somebody".to_owned(),
+            groups,
+            standing: standing.map_or(Some(Standing::Active), |read| read)?,
+            known_by: "case".to_owned(),
+        },
+        text: typed.clone(),
+        channel: channel.map_or(Some(None), |read| read.map(|name| Some(name.to_owned())))?,
+        now: now.map_or(Some(Timestamp::from_millis(USUAL_TIME)), |read| read)?,
+        want: want_of(reader, want)?,
+        note,
+    })
+}
+
+fn want_of(reader: &mut Reader<'_>, node: &Node) -> Option<Want> {
+    let keys = ["decision", "tier", "refusal", "rule", "quorum"];
+    let fields = reader.fields(node, "`want`", &keys, &[])?;
+    let decision = reader.required(&fields, "decision", "`want`")?;
+    let mut want = Want { decision: Some(reader.word(decision, "decision", &DECISIONS)?), ..Want::default() };
+    if let Some(node) = fields.of("tier") {
+        want.tier = Some(reader.word(node, "tier", &TIERS)?);
+    }
+    if let Some(node) = fields.of("refusal") {
+        let codes: Vec<(&str, Code)> = Code::ALL.iter().map(|code| (code.as_str(), *code)).collect();
+        want.refusal = Some(reader.word(node, "refusal code", &codes)?);
+    }
+    let mut texts = |key: &str| {
+        let items = reader.one_or_more(fields.of(key)?, key);
+        Some(items.iter().filter_map(|item| reader.text(item, key).map(str::to_owned)).collect())
+    };
+    want.rules = texts("rule");
+    want.quorums = texts("quorum");
+    Some(want)
+}
+
+/// What came of a case, in the words it can ask for.
+#[derive(Debug)]
+struct Got {
+    decision: Decision,
+    tier: Option<Tier>,
+    refusal: Option<Code>,
+    rules: BTreeSet<String>,
+    quorums: BTreeSet<String>,
+    /// What the person reads.
+    said: String,
+    /// The catalog entry it was about.
+    entry: Option<String>,
+}
+
+fn outcome(policy: &Policy, case: &Case) -> Got {
+    let command = match parse(policy, &case.text, case.channel.as_deref()) {
+        Ok(command) => command,
+        Err(refusal) => return no(&refusal, None),
+    };
+    let request = Request {
+        principal: &case.principal,
+        command: &command,
+        channel: case.channel.as_deref(),
+        at_least: Tier::Read,
+    };
+    let facts = Facts::new(case.now, [case.principal.clone()]);
+    match policy.judge(&request, &facts) {
+        Judgement::Denied(refusal) => no(&refusal, entry(&command)),
+        Judgement::Allowed(allowance) => {
+            let decision = match (command.mode(), allowance.rules.is_empty()) {
+                (_, false) => Decision::Pending,
+                (Mode::DryRun, true) => Decision::Preview,
+                (Mode::Apply, true) => Decision::Cleared,
+            };
+            Got {
+                decision,
+                tier: Some(allowance.tier),
+                refusal: None,
+                rules: allowance.rules.iter().map(|rule| rule.id.clone()).collect(),
+                quorums: allowance.rules.iter().map(|rule| rule.quorum.to_string()).collect(),
+                said: format!("it was allowed by {}", allowance.granted_by.join(", ")),
+                entry: entry(&command),
+            }
+        }
+    }
+}
+
+fn no(refusal: &Refusal, entry: Option<String>) -> Got {
+    Got {
+        decision: Decision::Denied,
+        tier: None,
+        refusal: Some(refusal.code()),
+        rules: refusal.rule().map(str::to_owned).into_iter().collect(),
+        quorums: BTreeSet::new(),
+        said: format!("{refusal}; {}", refusal.hint()),
+        entry,
+    }
+}
+
+/// A typed line as a command; Countersign's own questions are no commands.
+pub(crate) fn parse(policy: &Policy, text: &str, channel: Option<&str>) -> Result<Command, Box<Refusal>> {
+    let context = Context { channel: channel.map(str::to_owned) };
+    match countersign_command::parse(text, &context, policy.vocabulary())? {
+        Typed::Run { command, reason: _ } => Ok(command),
+        Typed::Ask(_) => Err(Refusal::new(
+            Code::EmptyCommand,
+            format!("`{}` is a question to Countersign, not a command", shown(text)),
+            "cases are about commands",
+        )
+        .into()),
+    }
+}
+
+fn entry(command: &Command) -> Option<String> {
+    let action = command.action();
+    match command.tool() {
+        countersign_core::command::Tool::Custom(name) => Some(format!("command `{name}`")),
+        _ => action.scope.target.as_ref().map(|name| format!("cluster `{name}`")),
+    }
+}
+
+fn differences(want: &Want, got: &Got) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut compare = |what: &str, want: Option<String>, got: String| {
+        if let Some(want) = want.filter(|want| *want != got) {
+            found.push(format!("{what} is {got}, not {want}"));
+        }
+    };
+    let list = |set: &BTreeSet<String>| match set.len() {
+        0 => "none".to_owned(),
+        _ => set.iter().cloned().collect::<Vec<_>>().join(", "),
+    };
+    compare("decision", want.decision.map(|one| word_of(one).to_owned()), word_of(got.decision).to_owned());
+    compare("tier", want.tier.map(|one| one.to_string()), got.tier.map_or("none".to_owned(), |one| one.to_string()));
+    compare(
+        "refusal",
+        want.refusal.map(|one| one.to_string()),
+        got.refusal.map_or("none".to_owned(), |one| one.to_string()),
+    );
+    compare("rule", want.rules.as_ref().map(list), list(&got.rules));
+    compare("quorum", want.quorums.as_ref().map(list), list(&got.quorums));
+    found
+}
+
+/// Which catalog entries were seen allowed, and which denied.
+struct Coverage(BTreeMap<String, (bool, bool)>);
+
+impl Coverage {
+    fn of(policy: &Policy) -> Self {
+        let clusters = policy.catalog.clusters.keys().map(|name| format!("cluster `{name}`"));
+        let commands = policy.catalog.commands.keys().map(|name| format!("command `{name}`"));
+        Self(clusters.chain(commands).map(|entry| (entry, (false, false))).collect())
+    }
+
+    fn add(&mut self, got: &Got) {
+        let seen = got.entry.as_ref().and_then(|entry| self.0.get_mut(entry));
+        if let Some((allowed, denied)) = seen {
+            *allowed |= got.decision != Decision::Denied;
+            *denied |= got.decision == Decision::Denied;
+        }
+    }
+
+    fn missing(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (entry, (allowed, denied)) in &self.0 {
+            if !allowed {
+                found.push(format!("a case that allows {entry}"));
+            }
+            if !denied {
+                found.push(format!("a case that denies {entry}"));
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! One decision, from a request to a yes with conditions or a no with a reason.
+//!
+//! **Invariant:** the order is fixed: standing, target, floor, deny, allow, protected, freezes,
+//! sensitivity, approvals. A later step can only add to what an earlier one asks for.
+
+use crate::catalog::Stage;
+use crate::engine::Verdict;
+use crate::explain;
+use crate::policy::Policy;
+use crate::rbac::{Approval, OWNERS, SENSITIVE};
+use crate::selector::Sight;
+use countersign_core::action::Resource;
+use countersign_core::command::{Command, Tool};
+use countersign_core::policy::{Allowance, Confirmation, Factor, Facts, Judgement, Request, Rule};
+use countersign_core::refusal::Refusal;
+use countersign_core::tier::{Isolation, Mode, Sensitivity, Tier};
+use countersign_core::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// What the catalog says about the target.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    stage: Stage,
+    owners: &'a BTreeSet<String>,
+    pool: &'a str,
+    isolation: Isolation,
+}
+
+pub(crate) fn judge(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Judgement {
+    match decide(policy, request, facts) {
+        Ok(allowance) => Judgement::Allowed(allowance),
+        Err(refusal) => Judgement::Denied(*refusal),
+    }
+}
+
+fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allowance, Box<Refusal>> {
+    if !request.principal.is_active_human() {
+        return Err(explain::standing(request.principal).into());
+    }
+    let command = request.command;
+    let target = target(policy, command)?;
+    let (tier, reasons) = effective_tier(policy, request);
+    let action = command.action();
+    let sight = Sight {
+        tool: &action.tool,
+        verb: &action.verb,
+        tier,
+        env: action.scope.env.as_deref(),
+        resources: &action.resources,
+    };
+    if let Some(rule) = policy.floor.denies(&sight) {
+        return Err(explain::floor(command, rule).into());
+    }
+    let granted_by = granted(policy, request, &sight)?;
+    protected(policy, command, &sight)?;
+    frozen(policy, command, &sight, facts.now())?;
+    isolated(command, target, tier)?;
+    let mut rules = sensitive(policy, command, target)?;
+    rules.extend(approvals(policy, command, &sight, target)?);
+    Ok(Allowance {
+        tier,
+        sensitivity: action.sensitivity,
+        reversibility: action.reversibility,
+        isolation: target.isolation,
+        pool: target.pool.to_owned(),
+        granted_by,
+        reasons,
+        rules,
+        confirmation: confirmation(command.tool()),
+    })
+}
+
+/// The entry that the command is about; scope and catalog must say the same.
+fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<Refusal>> {
+    let scope = &command.action().scope;
+    let catalog = &policy.catalog;
+    let (env, owners, pool, isolation) = match command.tool() {
+        Tool::Kubectl => {
+            let found = scope.target.as_ref().and_then(|name| catalog.clusters.get(name));
+            let known: Vec<&str> = catalog.clusters.keys().map(String::as_str).collect();
+            let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
+            (&one.env, &one.owners, &one.pool, one.isolation)
+        }
+        Tool::Custom(name) => {
+            let known: Vec<&str> = catalog.commands.keys().map(String::as_str).collect();
+            let found = catalog.commands.get(name);
+            let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
+            (&one.env, &one.owners, &one.pool, one.isolation)
+        }
+        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {
+            return Err(explain::not_yet(command).into());
+        }
+    };
+    if scope.env.as_ref() != Some(env) {
+        return Err(explain::unknown_target(command, env).into());
+    }
+    // An environment that is not there cannot be said to be harmless.
+    let stage = catalog.environments.get(env).map_or(Stage::Production, |one| one.stage);
+    Ok(Target { stage, owners, pool, isolation })
+}
+
+/// The highest of grammar, catalog, thresholds, floor and advice, and why it is higher.
+fn effective_tier(policy: &Policy, request: &Request<'_>) -> (Tier, Vec<String>) {
+    let action = request.command.action();
+    let mut tier = action.tier;
+    let mut reasons = action.reasons.clone();
+    let mut raise = |to: Tier, why: &str| {
+        if to > tier {
+            tier = to;
+            reasons.push(why.to_owned());
+        }
+    };
+    for rule in policy.catalog.raises.iter().chain(&policy.floor.raises) {
+        // A raise is about whatever tier the action has.
+        let sight = Sight {
+            tool: &action.tool,
+            verb: &action.verb,
+            tier: action.tier,
+            env: action.scope.env.as_deref(),
+            resources: &action.resources,
+        };
+        if rule.selector.touches(&sight) {
+            raise(rule.tier, &rule.why);
+        }
+    }
+    if action.tier > Tier::Read {
+        for threshold in &policy.catalog.vocabulary.thresholds {
+            if action.resources.len() >= threshold.objects {
+                raise(threshold.tier, &format!("{} objects or more", threshold.objects));
+            }
+        }
+    }
+    raise(request.at_least, "advice raises it");
+    (tier, reasons)
+}
+
+/// Every resource must be allowed, and none denied.
+fn granted(policy: &Policy, request: &Request<'_>, sight: &Sight<'_>) -> Result<Vec<String>, Box<Refusal>> {
+    let mut granted_by = BTreeSet::new();
+    let mut nothing = sight.resources.is_empty();
+    for resource in sight.resources {
+        match policy.engine.ask(request.principal, sight, resource) {
+            Verdict::Allowed(ids) => granted_by.extend(ids),
+            Verdict::Denied(id) => {
+                let rule = policy.rbac.denies.iter().find(|rule| rule.id == id);
+                return Err(explain::denied(request.command, rule, &id).into());
+            }
+            // A later resource may be denied by name, which says more than "no role".
+            Verdict::Nothing => nothing = true,
+            Verdict::Broken => return Err(explain::broken(request.command).into()),
+        }
+    }
+    if nothing {
+        let no = explain::not_allowed(request.command, request.principal, &policy.rbac, sight);
+        return Err(no.into());
+    }
+    Ok(granted_by.into_iter().collect())
+}
+
+fn protected(policy: &Policy, command: &Command, sight: &Sight<'_>) -> Result<(), Box<Refusal>> {
+    let mut rules = policy.rbac.protected.iter().chain(&policy.floor.protected);
+    match rules.find(|rule| rule.selector.touches(sight)) {
+        Some(rule) => Err(explain::protected(command, rule).into()),
+        None => Ok(()),
+    }
+}
+
+/// A freeze holds changes; looking at an effect changes nothing.
+fn frozen(policy: &Policy, command: &Command, sight: &Sight<'_>, now: Timestamp) -> Result<(), Box<Refusal>> {
+    if sight.tier == Tier::Read || command.mode() == Mode::DryRun {
+        return Ok(());
+    }
+    // Facts without a time answer with the end of time, which no freeze reaches.
+    let timeless = now == Timestamp::from_millis(i64::MAX);
+    let on = policy
+        .rbac
+        .freezes
+        .iter()
+        .find(|freeze| (timeless || (freeze.from <= now && now < freeze.to)) && freeze.selector.touches(sight));
+    match on {
+        Some(freeze) => Err(explain::frozen(command, freeze).into()),
+        None => Ok(()),
+    }
+}
+
+fn isolated(command: &Command, target: Target<'_>, tier: Tier) -> Result<(), Box<Refusal>> {
+    if target.isolation == Isolation::None && tier > Tier::Read {
+        return Err(explain::no_isolation(command).into());
+    }
+    Ok(())
+}
+
+/// Secret material needs somebody's agreement, previews included: what they print is printed.
+fn sensitive(policy: &Policy, command: &Command, target: Target<'_>) -> Result<Vec<Rule>, Box<Refusal>> {
+    match (command.action().sensitivity, &policy.rbac.sensitive) {
+        (Sensitivity::Plain, _) => Ok(Vec::new()),
+        (Sensitivity::Sensitive, Some(rule)) if !rule.quorum.is_none() => Ok(vec![Rule {
+            id: SENSITIVE.to_owned(),
+            quorum: rule.quorum.resolve(OWNERS, target.owners),
+            factor: Factor::None,
+            expires: rule.expires,
+        }]),
+        (Sensitivity::Sensitive, _) => Err(explain::sensitive(command).into()),
+    }
+}
+
+/// All matching rules together; one that asks nobody matches and adds nothing.
+///
+/// A rule asks as soon as it could be about what the command touches. That nobody else is asked
+/// must be said for all of it: by rules that cover every resource whole.
+fn approvals(
+    policy: &Policy,
+    command: &Command,
+    sight: &Sight<'_>,
+    target: Target<'_>,
+) -> Result<Vec<Rule>, Box<Refusal>> {
+    if command.mode() == Mode::DryRun {
+        return Ok(Vec::new());
+    }
+    let rules = policy.rbac.approvals.iter();
+    let matching: Vec<&Approval> = rules.filter(|rule| rule.selector.touches(sight)).collect();
+    for resource in sight.resources {
+        enough(policy, command, sight.tier, target, &covering(&matching, resource))?;
+    }
+    let asking = matching.into_iter().filter(|rule| !rule.quorum.is_none());
+    Ok(asking
+        .map(|rule| Rule {
+            id: rule.id.clone(),
+            quorum: rule.quorum.resolve(OWNERS, target.owners),
+            factor: Factor::None,
+            expires: rule.expires,
+        })
+        .collect())
+}
+
+fn covering<'r>(rules: &[&'r Approval], resource: &Resource) -> Vec<&'r Approval> {
+    rules.iter().copied().filter(|rule| rule.selector.covers(resource)).collect()
+}
+
+/// Whether the rules about one resource ask for as much as the floor does.
+fn enough(
+    policy: &Policy,
+    command: &Command,
+    tier: Tier,
+    target: Target<'_>,
+    rules: &[&Approval],
+) -> Result<(), Box<Refusal>> {
+    if rules.is_empty() && tier == Tier::Destructive {
+        return Err(explain::no_approval_rule(command).into());
+    }
+    if target.stage == Stage::Production
+        && let Some(least) = policy.floor.least_people(tier)
+    {
+        // One person can fill a slot of each rule, so the largest rule counts, not the sum.
+        let people = rules.iter().map(|rule| rule.quorum.people()).max().unwrap_or(0);
+        if people < least.people {
+            return Err(explain::too_few(command, &least.id, least.people, tier).into());
+        }
+    }
+    Ok(())
+}
+
+/// These always show what they would do first; confirming is their explicit apply.
+fn confirmation(tool: &Tool) -> Confirmation {
+    match tool {
+        Tool::Tf | Tool::Deploy | Tool::Silence => Confirmation::Required,
+        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Custom(_) => Confirmation::NotNeeded,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Reads the one request a connection may begin with: `CONNECT host:port`.
+//!
+//! **Invariant:** about [`MOST`] bytes are read at most before the request is whole; what came after its end is kept.
+
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Bytes of a request, head and all.
+const MOST: usize = 8 * 1024;
+
+/// A request that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// `host:port` as it was written.
+    pub(super) authority: String,
+    /// What the client sent without waiting for the answer.
+    pub(super) early: Vec<u8>,
+}
+
+/// Why it is no such request.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadRequest {
+    #[error("the connection ended within the request")]
+    Ended(#[source] io::Error),
+    #[error("the request is too long")]
+    TooLong,
+    #[error("only CONNECT is allowed")]
+    NotConnect,
+}
+
+pub(super) async fn read(client: &mut (impl AsyncRead + Unpin)) -> Result<Asked, BadRequest> {
+    let mut bytes = Vec::with_capacity(512);
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let early = bytes.split_off(end + 4);
+            let authority = authority(&bytes).ok_or(BadRequest::NotConnect)?;
+            return Ok(Asked { authority, early });
+        }
+        if bytes.len() >= MOST {
+            return Err(BadRequest::TooLong);
+        }
+        let mut piece = [0; 1024];
+        match client.read(&mut piece).await {
+            Ok(0) => return Err(BadRequest::Ended(io::ErrorKind::UnexpectedEof.into())),
+            Ok(read) => bytes.extend_from_slice(&piece[..read]),
+            Err(error) => return Err(BadRequest::Ended(error)),
+        }
+    }
+}
+
+/// The target of the request line (RFC 9110 §9.3.6). Headers are not looked at: nothing in them is decided on.
+fn authority(head: &[u8]) -> Option<String> {
+    let line = head.split(|byte| *byte == b'\r').next()?;
+    let line = std::str::from_utf8(line).ok()?;
+    let mut words = line.split(' ');
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some("CONNECT"), Some(authority), Some("HTTP/1.1" | "HTTP/1.0"), None) => Some(authority.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn asked(text: &str) -> Result<Asked, BadRequest> {
+        read(&mut text.as_bytes()).await
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_request_is_kept() {
+        let asked = asked("CONNECT a:1 HTTP/1.1\r\nHost: b:2\r\n\r\n\x16\x03").await.unwrap();
+        assert_eq!(asked, Asked { authority: "a:1".into(), early: b"\x16\x03".to_vec() });
+    }
+
+    #[tokio::test]
+    async fn other_methods_and_endless_requests_are_refused() {
+        for text in ["GET http://a/ HTTP/1.1\r\n\r\n", "CONNECT a:1 b HTTP/1.1\r\n\r\n", "CONNECT a:1\r\n\r\n"] {
+            assert!(matches!(asked(text).await, Err(BadRequest::NotConnect)), "{text}");
+        }
+        let endless = format!("CONNECT a:1 HTTP/1.1\r\nx: {}", "y".repeat(2 * MOST));
+        assert!(matches!(asked(&endless).await, Err(BadRequest::TooLong)));
+        assert!(matches!(asked("CONNECT a:1 HT").await, Err(BadRequest::Ended(_))));
+    }
+}

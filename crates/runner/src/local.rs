@@ -1,0 +1,241 @@
+//! Runs warrants on this host, each step in a jail of its own.
+//!
+//! **Invariant:** nothing is started that was not found usable at start, and found unchanged right before; what cannot
+//! be isolated as it was decided does not run.
+
+mod follow;
+mod job;
+mod order;
+mod pump;
+
+use crate::egress::OwnServices;
+use crate::files::{FilesError, HostFile, expand};
+use crate::folder::{FolderError, RunFolder, Uids};
+use crate::port::{Exit, Output, Ran, RunFault, Runner};
+use crate::program::{Program, ProgramError};
+use crate::recipe::Recipe;
+use crate::target::Targets;
+use async_trait::async_trait;
+use countersign_audit::on_record::OnRecord;
+use countersign_core::digest::Digest;
+use countersign_core::tier::Isolation;
+use countersign_core::time::Clock;
+use countersign_core::warrant::Warrant;
+use countersign_jail::{Applied, LauncherPath, Level, ProbeFailure, profile};
+use countersign_secrets::Lease;
+use job::Job;
+use order::Order;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What a [`LocalJail`] is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// The program that builds jails.
+    pub launcher: LauncherPath,
+    /// A folder of the worker's own for running jobs, such as `/run/countersign`; made if it is not there, and cleared
+    /// of what a killed worker left.
+    pub run_folder: PathBuf,
+    /// The recipes; see [`Recipe::shipped`].
+    pub recipes: Vec<Recipe>,
+    /// Programs by name that are at another place than the recipes say; no other candidate is tried for them.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Host user ids for jobs when the worker is root; one job at a time each. Outside of every other range in use.
+    pub uids: Range<u32>,
+    /// Addresses of the worker's own services, which no job reaches by a name.
+    pub own_services: OwnServices,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What the catalog tells a runner; may change while the worker runs.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The targets.
+    pub targets: Targets,
+    /// The program of each custom command, by the command's name.
+    pub commands: BTreeMap<String, String>,
+}
+
+/// Runs warrants in jails on this host.
+#[derive(Debug)]
+pub struct LocalJail {
+    launcher: LauncherPath,
+    run: RunFolder,
+    run_path: PathBuf,
+    uids: Uids,
+    first_uid: u32,
+    own: OwnServices,
+    clock: Arc<dyn Clock>,
+    installed: BTreeMap<String, Installed>,
+    known: RwLock<Arc<Known>>,
+}
+
+/// One program, with its recipe.
+#[derive(Debug)]
+struct Installed {
+    recipe: Arc<Recipe>,
+    usable: Result<Usable, String>,
+}
+
+#[derive(Debug, Clone)]
+struct Usable {
+    program: Program,
+    files: Arc<Vec<HostFile>>,
+}
+
+/// Why a worker cannot run jobs on this host at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder for running jobs.
+    #[error("there is no place for running jobs")]
+    Folder(#[source] FolderError),
+    /// Two recipes have a program of the same name.
+    #[error("two recipes have a program `{0}`")]
+    TwoPrograms(String),
+    /// A place was given for a program that no recipe has.
+    #[error("no recipe has a program `{0}`")]
+    UnknownProgram(String),
+    /// A program whose place was given cannot be used there.
+    #[error("the program that was configured cannot be used")]
+    Program(#[source] ProgramError),
+    /// The files of a recipe.
+    #[error("the files of a recipe cannot be used")]
+    Files(#[source] FilesError),
+    /// There is no user id to run jobs as.
+    #[error("the range of user ids is empty or holds root's")]
+    Uids,
+}
+
+/// A level that jobs may demand and this host does not give.
+#[derive(Debug, thiserror::Error)]
+#[error("isolation level `{level}` cannot be trusted on this host")]
+pub struct Untrusted {
+    /// Which level.
+    pub level: Isolation,
+    /// The promise that broke, or the step that failed.
+    #[source]
+    pub source: ProbeFailure,
+}
+
+impl LocalJail {
+    /// Finds the programs, reads them for their digests, and prepares the folder. Blocks for as long as reading takes,
+    /// some hundred MiB with several kubectl candidates.
+    ///
+    /// A program without a usable candidate is no error: it is named by [`Self::missing`], and a run of it is refused.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        let Settings { launcher, run_folder, recipes, programs, uids, own_services, clock } = settings;
+        if uids.is_empty() || uids.contains(&0) {
+            return Err(OpenError::Uids);
+        }
+        // What killed launchers left; groups with processes in them stay.
+        let swept = countersign_jail::sweep();
+        tracing::debug!(swept, "Control groups of earlier jobs were removed");
+        let run = RunFolder::open(&run_folder).map_err(OpenError::Folder)?;
+        let installed = install(recipes, &programs)?;
+        Ok(Self {
+            launcher,
+            run,
+            run_path: run_folder,
+            first_uid: uids.start,
+            uids: Uids::new(uids),
+            own: own_services,
+            clock,
+            installed,
+            known: RwLock::default(),
+        })
+    }
+
+    /// Takes over what the catalog says now. Jobs that run keep what they began with.
+    pub fn learn(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+
+    /// Programs that cannot be used on this host, and why.
+    pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.installed.iter().filter_map(|(name, it)| Some((name.as_str(), it.usable.as_ref().err()?.as_str())))
+    }
+
+    /// Programs that can be used, with their paths and digests.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.installed.values().filter_map(|it| it.usable.as_ref().ok().map(|usable| &usable.program))
+    }
+
+    /// Attacks a level on this host. A worker takes no job of a level that was not proven so since it started. Blocks
+    /// for some ten milliseconds.
+    ///
+    /// # Errors
+    /// [`Untrusted`], with the promise that does not hold.
+    pub fn probe(&self, isolation: Isolation) -> Result<Applied, Untrusted> {
+        let level = level(isolation);
+        countersign_jail::probe(level, &self.launcher, self.first_uid, &self.run_path)
+            .map_err(|source| Untrusted { level: isolation, source })
+    }
+
+    /// What would run for this warrant, for the intent record.
+    ///
+    /// # Errors
+    /// [`RunFault`], as running it would.
+    pub fn describe(&self, warrant: &Warrant) -> Result<Ran, RunFault> {
+        Ok(Order::new(warrant, &self.installed, &self.known())?.ran())
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Runner for LocalJail {
+    async fn run(&self, on_record: OnRecord, lease: &Lease, out: Output) -> Result<Exit, RunFault> {
+        let order = Order::new(on_record.warrant(), &self.installed, &self.known())?;
+        order.fits(&on_record, lease)?;
+        Job::prepare(self, on_record, order, lease, out).await?.run().await
+    }
+}
+
+fn install(
+    recipes: Vec<Recipe>,
+    configured: &BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, Installed>, OpenError> {
+    let mut installed = BTreeMap::new();
+    for recipe in recipes {
+        let recipe = Arc::new(recipe);
+        let files = expand(&recipe.files, &recipe.files_if_present).map_err(OpenError::Files)?;
+        let files = Arc::new(files);
+        for (name, candidates) in &recipe.programs {
+            let found = match configured.get(name) {
+                Some(path) => Ok(Program::open(name, path, &recipe.manifest).map_err(OpenError::Program)?),
+                None => Program::find(name, candidates, &recipe.manifest),
+            };
+            let files = Arc::clone(&files);
+            let usable = found.map(|program| Usable { program, files }).map_err(|error| error.to_string());
+            let before = installed.insert(name.clone(), Installed { recipe: Arc::clone(&recipe), usable });
+            if before.is_some() {
+                return Err(OpenError::TwoPrograms(name.clone()));
+            }
+        }
+    }
+    match configured.keys().find(|name| !installed.contains_key(*name)) {
+        Some(name) => Err(OpenError::UnknownProgram(name.clone())),
+        None => Ok(installed),
+    }
+}
+
+const fn level(isolation: Isolation) -> Level {
+    match isolation {
+        Isolation::Strict => Level::Strict,
+        Isolation::Nested => Level::Nested,
+        Isolation::Job => Level::Job,
+        Isolation::None => Level::None,
+    }
+}
+
+fn profile_digest(level: Level) -> Digest {
+    Digest::of(profile(level).as_bytes())
+}

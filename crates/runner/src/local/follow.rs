@@ -1,0 +1,105 @@
+//! Follows a launcher to the job's end, and ends the job when it must end.
+//!
+//! **Invariant:** whatever the command does, the wait is bounded: asked to end, then killed, then its launcher killed,
+//! which takes the whole job along.
+
+use countersign_jail::{Applied, Exit, KILL, SetupError, Status, TERMINATE, parse};
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::time::{Instant, sleep_until};
+
+/// From being asked to end until being killed. A cancel has two seconds in all.
+const GRACE: Duration = Duration::from_millis(1_500);
+
+/// From being killed until the launcher is not waited for any longer.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Why a job was ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Cancelled,
+    WallClock,
+    OutputLimit,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The command's own end, or the one it was given.
+    Exit(Exit),
+    /// A step of the jail failed before the command existed.
+    Setup(SetupError),
+    /// The launcher is gone, or said what cannot be: nobody saw the end.
+    Lost(String),
+}
+
+/// Everything that was learnt.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) end: End,
+    pub(super) stop: Option<Stop>,
+    pub(super) applied: Option<Applied>,
+}
+
+/// Where the ending of a job stands.
+#[derive(Clone, Copy)]
+enum Phase {
+    Running,
+    Asked(Instant),
+    Killed(Instant),
+}
+
+/// Reads records until the last one. `stop` says when and why the job is to be ended.
+pub(super) async fn follow(link: UnixStream, stop: impl Future<Output = Stop>) -> Followed {
+    let (records, mut orders) = link.into_split();
+    let mut records = BufReader::new(records).lines();
+    let mut stop = pin!(stop);
+    let mut followed = Followed { end: End::Lost(String::new()), stop: None, applied: None };
+    let mut phase = Phase::Running;
+    loop {
+        let next = match phase {
+            Phase::Running => None,
+            Phase::Asked(at) | Phase::Killed(at) => Some(at),
+        };
+        tokio::select! {
+            line = records.next_line() => match line.map(|line| line.map(|line| parse(&line))) {
+                Ok(Some(Ok(Status::Applied(applied)))) => followed.applied = Some(applied),
+                Ok(Some(Ok(Status::Exit(exit)))) => followed.end = End::Exit(exit),
+                Ok(Some(Ok(Status::SetupError(error)))) => followed.end = failed(error, followed.applied.is_some()),
+                Ok(Some(Err(error))) | Err(error) => {
+                    followed.end = End::Lost(format!("the launcher said what cannot be read: {error}"));
+                    return followed;
+                }
+                Ok(None) => return followed,
+            },
+            why = &mut stop, if followed.stop.is_none() => {
+                followed.stop = Some(why);
+                phase = order(&mut orders, TERMINATE, Phase::Asked(Instant::now() + GRACE)).await;
+            }
+            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => match phase {
+                Phase::Running | Phase::Asked(_) => {
+                    phase = order(&mut orders, KILL, Phase::Killed(Instant::now() + LAST)).await;
+                }
+                Phase::Killed(_) => {
+                    followed.end = End::Lost("the launcher did not end the job in time".into());
+                    return followed;
+                }
+            },
+        }
+    }
+}
+
+/// A launcher that cannot be told is gone, which the records will say.
+async fn order(orders: &mut OwnedWriteHalf, byte: u8, next: Phase) -> Phase {
+    drop(orders.write_all(&[byte]).await);
+    next
+}
+
+/// A failure after everything stood says nothing about whether the command ran.
+fn failed(error: SetupError, stood: bool) -> End {
+    if stood { End::Lost(format!("the launcher failed while the command ran: {error}")) } else { End::Setup(error) }
+}

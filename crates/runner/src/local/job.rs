@@ -1,0 +1,419 @@
+//! One job: its folder, user id and proxy, and its steps one after the other.
+//!
+//! **Invariant:** everything a job holds is released when its value is dropped, however that comes about.
+
+use super::follow::{End, Followed, Stop, follow};
+use super::order::{Order, Taking};
+use super::pump::{Budget, Finished, Place, Stream};
+use super::LocalJail;
+use crate::egress::{Allowed, Proxy};
+use crate::folder::{JobFolder, Uid};
+use crate::kubeconfig;
+use crate::port::{Exit, Output, RunFault, StepOutput};
+use crate::recipe::Credential;
+use countersign_audit::on_record::OnRecord;
+use countersign_core::command::Argv;
+use countersign_core::digest::Digest;
+use countersign_core::outcome::Ending;
+use countersign_core::time::Clock;
+use countersign_jail::{
+    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Mount, MountKind, Plan, PrivateFile,
+    Stdin, Streams, Writable, spawn,
+};
+use countersign_redact::Patterns;
+use countersign_secrets::Lease;
+use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest as _, Sha256};
+use std::io;
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::pin::pin;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// From the worker's decision to exec (design: thirty seconds on `CLOCK_BOOTTIME`).
+const FRESH: Duration = Duration::from_secs(30);
+
+/// How long a reader may take for what is left when the command has ended, and when it was ended.
+const DRAIN: Duration = Duration::from_secs(30);
+const DRAIN_STOPPED: Duration = Duration::from_millis(300);
+
+/// The private folder inside a strict jail.
+const HOME: &str = "/home/job";
+
+/// The proxy's port inside a strict jail, where nothing else listens.
+const PROXY_PORT: u16 = 3128;
+
+/// A job ready to run.
+pub(super) struct Job {
+    on_record: OnRecord,
+    order: Order,
+    patterns: Patterns,
+    files: Vec<PrivateFile>,
+    env: Environment,
+    home: String,
+    egress: Egress,
+    proxy: Option<Proxy>,
+    uid: Uid,
+    _folder: JobFolder,
+    launcher: LauncherPath,
+    clock: Arc<dyn Clock>,
+    out: Output,
+    budget: Budget,
+    output_limit: u64,
+    wall: Duration,
+    deadline: Instant,
+}
+
+/// What the steps came to so far.
+struct Report {
+    exit: Exit,
+    hash: Sha256,
+}
+
+impl Job {
+    pub(super) async fn prepare(
+        jail: &LocalJail,
+        on_record: OnRecord,
+        order: Order,
+        lease: &Lease,
+        out: Output,
+    ) -> Result<Self, RunFault> {
+        let program = order.usable.program.clone();
+        let checked = tokio::task::spawn_blocking(move || program.check()).await;
+        checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
+        let patterns = Patterns::new(lease.known_secrets()).map_err(RunFault::Redaction)?;
+        let uid = jail.uids.lend().ok_or(RunFault::Busy)?;
+        let folder = jail.run.job().map_err(RunFault::Prepare)?;
+        let home = match order.level {
+            Level::Strict => HOME.to_owned(),
+            Level::Nested | Level::Job | Level::None => path_text(&jail.run.fresh().map_err(RunFault::Prepare)?),
+        };
+        let own = jail.own.clone();
+        let (proxy, egress, port) = match &order.target {
+            None => (None, Egress::None, 0),
+            Some(target) => {
+                let allowed = Allowed { hosts: target.allowed.clone(), own };
+                let proxy = Proxy::start(folder.path(), allowed).map_err(RunFault::Prepare)?;
+                let port = proxy_port(order.level).map_err(RunFault::Prepare)?;
+                let egress = Egress::Proxy { socket: proxy.socket().to_owned(), port };
+                (Some(proxy), egress, port)
+            }
+        };
+        let (files, env) = private(&order, lease, &home, port)?;
+        let (wall, most) = (order.recipe.limits.wall(), order.recipe.limits.output_bytes());
+        let wall = out.narrower.wall.map_or(wall, |narrower| narrower.min(wall));
+        let output_limit = out.narrower.output_bytes.map_or(most, |narrower| narrower.min(most));
+        let budget = Budget::new(output_limit);
+        let (launcher, clock) = (jail.launcher.clone(), Arc::clone(&jail.clock));
+        let deadline = Instant::now() + wall;
+        Ok(Self {
+            on_record,
+            order,
+            patterns,
+            files,
+            env,
+            home,
+            egress,
+            proxy,
+            uid,
+            _folder: folder,
+            launcher,
+            clock,
+            out,
+            budget,
+            output_limit,
+            wall,
+            deadline,
+        })
+    }
+
+    /// Runs the steps until one does not end with 0, and then lets go of everything.
+    pub(super) async fn run(mut self) -> Result<Exit, RunFault> {
+        let mut report = self.report();
+        let ended = self.steps(&mut report).await;
+        if let Some(proxy) = self.proxy.take() {
+            report.exit.notes.extend(proxy.stop().await);
+        }
+        ended.map(|()| report.exit)
+    }
+
+    async fn steps(&self, report: &mut Report) -> Result<(), RunFault> {
+        if self.clock.boottime().saturating_sub(self.on_record.decided_boottime()) > FRESH {
+            return Err(RunFault::Stale);
+        }
+        let begun = self.clock.boottime();
+        for argv in &self.order.steps {
+            if self.out.cancel.is_cancelled() {
+                // Between two steps of a preview, or before anything ran.
+                report.exit.notes.push(self.sentence(Stop::Cancelled));
+                break;
+            }
+            if self.step(argv, report).await? == Next::End {
+                break;
+            }
+        }
+        report.exit.duration = self.clock.boottime().saturating_sub(begun);
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let exit = Exit {
+            invocation: self.on_record.invocation(),
+            attempt: self.on_record.attempt().clone(),
+            ending: Ending::NotRun,
+            code: None,
+            duration: Duration::ZERO,
+            output_bytes: 0,
+            output: Digest::of(b""),
+            redactions: 0,
+            steps: Vec::new(),
+            ran: self.order.ran(),
+            notes: Vec::new(),
+        };
+        Report { exit, hash: Sha256::new() }
+    }
+
+    /// Runs one step in a jail of its own.
+    async fn step(&self, argv: &Argv, report: &mut Report) -> Result<Next, RunFault> {
+        let (streams, pipes) = pipes(self.order.taking).map_err(RunFault::Prepare)?;
+        let Jailed { link, mut launcher, .. } = spawn(&self.plan(argv), &self.launcher, streams).map_err(RunFault::Spawn)?;
+        let link = link.into_stream();
+        link.set_nonblocking(true).map_err(RunFault::Prepare)?;
+        let link = UnixStream::from_std(link).map_err(RunFault::Prepare)?;
+        let (mut out, mut err) = self.takers();
+        let (followed, all) = self.both(follow(link, self.stop()), pump(&mut out, &mut err, pipes, &self.budget)).await;
+        if matches!(followed.end, End::Lost(_)) {
+            kill(&launcher);
+        }
+        // It ends right after its last record. No zombie is left when a step has ended.
+        let reaped = tokio::task::spawn_blocking(move || launcher.reap().map(drop)).await;
+        drop(reaped);
+        let whole = all && followed.stop.is_none();
+        let (out, err) = finished(out, err, whole, &self.budget).await;
+        if !all || (whole && out.cut) {
+            report.exit.notes.push("the end of the output was dropped: it was not read in time".into());
+        }
+        self.settle(argv, followed, out, err, report)
+    }
+
+    /// Follows the job to its end while its output is taken. Whether all of it was taken.
+    async fn both(&self, follow: impl Future<Output = Followed>, pumps: impl Future<Output = ()>) -> (Followed, bool) {
+        let (mut follow, mut pumps) = (pin!(follow), pin!(pumps));
+        let mut all = false;
+        loop {
+            tokio::select! {
+                followed = &mut follow => {
+                    let patience = if followed.stop.is_some() { DRAIN_STOPPED } else { DRAIN };
+                    all = all || timeout(patience, pumps).await.is_ok();
+                    return (followed, all);
+                }
+                () = &mut pumps, if !all => all = true,
+            }
+        }
+    }
+
+    /// When and why the job is to be ended.
+    async fn stop(&self) -> Stop {
+        tokio::select! {
+            () = self.out.cancel.cancelled() => Stop::Cancelled,
+            () = self.budget.used_up() => Stop::OutputLimit,
+            () = sleep_until(self.deadline) => Stop::WallClock,
+        }
+    }
+
+    fn sentence(&self, stop: Stop) -> String {
+        match stop {
+            Stop::Cancelled => "cancelled".into(),
+            Stop::WallClock => format!("ended by the time limit of {} s", self.wall.as_secs()),
+            Stop::OutputLimit => format!("ended by the output limit of {} bytes", self.output_limit),
+        }
+    }
+
+    fn takers(&self) -> (Stream, Option<Stream>) {
+        let stream = |place| Stream::new(&self.patterns, place);
+        match self.order.taking {
+            Taking::Live => (stream(Place::Live(Some(self.out.chunks.clone()))), None),
+            Taking::Apart => (stream(Place::Whole(Vec::new())), Some(stream(Place::Beginning(Vec::new())))),
+        }
+    }
+
+    /// Adds a step to the report. Whether the next one may run.
+    fn settle(
+        &self,
+        argv: &Argv,
+        followed: Followed,
+        out: Finished,
+        err: Option<Finished>,
+        report: &mut Report,
+    ) -> Result<Next, RunFault> {
+        let exit = &mut report.exit;
+        exit.ran.applied = followed.applied.or(exit.ran.applied.take());
+        exit.notes.extend(followed.stop.map(|stop| self.sentence(stop)));
+        let code = match followed.end {
+            End::Setup(_) if followed.stop.is_some() => None,
+            End::Setup(error) => return Err(RunFault::Setup(error)),
+            End::Lost(why) => {
+                exit.notes.push(why);
+                exit.ending = Ending::Unknown;
+                None
+            }
+            End::Exit(ended) => {
+                exit.ending = ending(followed.stop);
+                exit.notes.extend(ended.out_of_memory.then(|| "ended by the memory limit".to_owned()));
+                exit.notes.extend(ended.left_behind.iter().map(|path| format!("could not be removed: {path}")));
+                Some(match ended.end {
+                    CommandEnd::Code(code) => code,
+                    CommandEnd::Signal(signal) => 128 + signal,
+                })
+            }
+        };
+        exit.code = code;
+        exit.output_bytes += out.bytes + err.as_ref().map_or(0, |err| err.bytes);
+        exit.redactions += out.redactions + err.as_ref().map_or(0, |err| err.redactions);
+        match (self.order.taking, err) {
+            (Taking::Apart, Some(err)) => {
+                report.hash.update(&out.kept);
+                report.hash.update(&err.kept);
+                exit.output = Digest::from_bytes(report.hash.clone().finalize().into());
+                let (stdout, stderr) = (out.kept, err.kept);
+                exit.steps.extend(code.map(|code| StepOutput { argv: argv.clone(), code, stdout, stderr }));
+            }
+            (Taking::Apart | Taking::Live, _) => exit.output = out.digest(),
+        }
+        Ok(if code == Some(0) && followed.stop.is_none() { Next::Step } else { Next::End })
+    }
+
+    fn plan(&self, argv: &Argv) -> Plan {
+        let level = self.order.level;
+        let program = &self.order.usable.program;
+        let inside = match level {
+            Level::Strict => &program.path,
+            // Without a root of its own a file has its real name.
+            Level::Nested | Level::Job | Level::None => &program.file,
+        };
+        let inside = path_text(inside);
+        let own = Mount { source: program.file.clone(), target: inside.clone(), kind: MountKind::File };
+        let files = self.order.usable.files.iter().map(|file| file.mount(level));
+        Plan {
+            level,
+            argv: std::iter::once(inside).chain(argv.arguments().iter().cloned()).collect(),
+            env: self.env.clone(),
+            root: files.filter(|mount| mount.target != own.target).chain([own.clone()]).collect(),
+            files: self.files.clone(),
+            home: self.home.clone(),
+            workdir: self.home.clone(),
+            writable: Writable::NoExec,
+            limits: limits(&self.order.recipe.limits),
+            egress: self.egress.clone(),
+            uid: self.uid.number,
+        }
+    }
+}
+
+/// Whether the next step may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Step,
+    End,
+}
+
+const fn ending(stop: Option<Stop>) -> Ending {
+    match stop {
+        None => Ending::Ran,
+        Some(Stop::WallClock) => Ending::TimedOut,
+        Some(Stop::Cancelled | Stop::OutputLimit) => Ending::Cancelled,
+    }
+}
+
+/// The files and variables made for this job alone.
+fn private(order: &Order, lease: &Lease, home: &str, port: u16) -> Result<(Vec<PrivateFile>, Environment), RunFault> {
+    let mut env = order.recipe.env.clone();
+    env.insert("HOME".into(), home.to_owned());
+    let (Credential::Kubeconfig, Some(target)) = (order.recipe.credential, &order.target) else {
+        return Ok((Vec::new(), Environment(env)));
+    };
+    let fault = || RunFault::Material { program: order.usable.program.name.clone(), class: lease.class() };
+    let content = kubeconfig::render(target, lease.material(), port).ok_or_else(fault)?;
+    let path = format!("{home}/kubeconfig");
+    env.insert("KUBECONFIG".into(), path.clone());
+    Ok((vec![PrivateFile { path, content }], Environment(env)))
+}
+
+fn limits(of: &crate::recipe::Limits) -> Limits {
+    Limits {
+        cpu_seconds: of.cpu_seconds,
+        memory_bytes: of.memory_mib << 20,
+        processes: of.processes,
+        open_files: of.open_files,
+        file_bytes: of.file_mib << 20,
+        tmp_bytes: of.tmp_mib << 20,
+    }
+}
+
+/// A port for the proxy inside. Without a network namespace it is one of the host's, free a moment ago and random.
+fn proxy_port(level: Level) -> io::Result<u16> {
+    match level {
+        Level::Strict => Ok(PROXY_PORT),
+        Level::Nested | Level::Job | Level::None => {
+            Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+        }
+    }
+}
+
+struct Pipes {
+    out: pipe::Receiver,
+    err: Option<pipe::Receiver>,
+}
+
+/// One pipe for both streams keeps their order; two keep them apart.
+fn pipes(taking: Taking) -> io::Result<(Streams, Pipes)> {
+    let (out, into_out) = io::pipe()?;
+    let (err, into_err) = match taking {
+        Taking::Live => (None, into_out.try_clone()?),
+        Taking::Apart => {
+            let (err, into_err) = io::pipe()?;
+            (Some(err), into_err)
+        }
+    };
+    let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
+    let pipes = Pipes { out: receiver(out)?, err: err.map(receiver).transpose()? };
+    Ok((Streams { stdin: Stdin::Null, stdout: Stdio::from(into_out), stderr: Stdio::from(into_err) }, pipes))
+}
+
+async fn pump(out: &mut Stream, err: &mut Option<Stream>, pipes: Pipes, budget: &Budget) {
+    let errors = async {
+        if let (Some(err), Some(pipe)) = (err, pipes.err) {
+            err.pump(pipe, budget).await;
+        }
+    };
+    tokio::join!(out.pump(pipes.out, budget), errors);
+}
+
+/// Ends both streams; a reader that does not read is not waited for.
+async fn finished(out: Stream, err: Option<Stream>, whole: bool, budget: &Budget) -> (Finished, Option<Finished>) {
+    let err = match err {
+        Some(err) => Some(err.finish(whole, budget).await),
+        None => None,
+    };
+    (out.finish(whole, budget).await, err)
+}
+
+/// Takes the launcher away, and with it the whole job: its first process dies with it.
+fn kill(launcher: &Launcher) {
+    let id = i32::try_from(launcher.id()).ok().and_then(Pid::from_raw);
+    if let Some(id) = id {
+        // It may be gone already.
+        let _ = kill_process(id, Signal::KILL);
+    }
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,121 @@
+//! What a warrant asks of this host: which program, how isolated, with what.
+//!
+//! **Invariant:** an order that was made runs the warrant's steps and nothing else; whatever of the decision this
+//! version cannot do is refused, never left out.
+
+use super::{Installed, Known, Usable, level, profile_digest};
+use crate::port::{Ran, RunFault};
+use crate::program::ProgramError;
+use crate::recipe::{Credential, EgressRule, Recipe};
+use crate::target::Target;
+use countersign_audit::on_record::OnRecord;
+use countersign_core::command::{Argv, Tool};
+use countersign_core::warrant::Warrant;
+use countersign_jail::Level;
+use countersign_secrets::{Lease, Material};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How the output of a step is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taking {
+    /// Both streams together, as they come.
+    Live,
+    /// Each stream for itself, for somebody who reads what it says.
+    Apart,
+}
+
+/// A warrant understood.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) recipe: Arc<Recipe>,
+    pub(super) usable: Usable,
+    pub(super) level: Level,
+    pub(super) steps: Vec<Argv>,
+    pub(super) taking: Taking,
+    pub(super) target: Option<Target>,
+}
+
+impl Order {
+    pub(super) fn new(
+        warrant: &Warrant,
+        installed: &BTreeMap<String, Installed>,
+        known: &Known,
+    ) -> Result<Self, RunFault> {
+        let name = program_of(warrant.command().tool(), known)?;
+        let found = installed.get(name).ok_or_else(|| RunFault::NoRunner(name.to_owned()))?;
+        let isolation = warrant.allowance().isolation;
+        if !found.recipe.isolation.contains(&isolation) {
+            return Err(RunFault::Isolation { program: name.to_owned(), level: isolation });
+        }
+        let usable = found.usable.clone().map_err(|reason| {
+            RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
+        })?;
+        let parts = warrant.command().parts();
+        if parts.stdin.is_some() {
+            return Err(RunFault::NotAvailable("standard input for a command"));
+        }
+        if !parts.filters.is_empty() {
+            return Err(RunFault::NotAvailable("a filter over the output"));
+        }
+        let steps = warrant.steps();
+        if steps.is_empty() {
+            return Err(RunFault::NoPreview);
+        }
+        let target = match found.recipe.egress {
+            EgressRule::None => None,
+            EgressRule::Target => Some(target_of(warrant, known).ok_or(RunFault::NoTarget)?),
+        };
+        Ok(Self {
+            recipe: Arc::clone(&found.recipe),
+            usable,
+            level: level(isolation),
+            steps,
+            taking: if warrant.is_dry() { Taking::Apart } else { Taking::Live },
+            target,
+        })
+    }
+
+    /// Whether the lease is this run's own.
+    pub(super) fn fits(&self, on_record: &OnRecord, lease: &Lease) -> Result<(), RunFault> {
+        let warrant = on_record.warrant();
+        if lease.invocation() != on_record.invocation() {
+            return Err(RunFault::OtherLease("it was issued for another invocation"));
+        }
+        if lease.handle() != Lease::handle_for(warrant) {
+            return Err(RunFault::OtherLease("it was issued for another errand"));
+        }
+        if lease.class() != warrant.credential() {
+            return Err(RunFault::OtherLease("it is of another class"));
+        }
+        if lease.target() != warrant.command().action().scope.target.as_deref() {
+            return Err(RunFault::OtherLease("it is for another target"));
+        }
+        let empty = matches!(lease.material(), Material::None);
+        if empty == (self.recipe.credential == Credential::None) {
+            return Ok(());
+        }
+        Err(RunFault::Material { program: self.usable.program.name.clone(), class: lease.class() })
+    }
+
+    pub(super) fn ran(&self) -> Ran {
+        let program = &self.usable.program;
+        let (path, digest) = (program.path.clone(), program.digest);
+        Ran { program: path, digest, profile: profile_digest(self.level), applied: None }
+    }
+}
+
+/// The name of the program: a tool's own, or the one the catalog gives a custom command.
+fn program_of<'a>(tool: &'a Tool, known: &'a Known) -> Result<&'a str, RunFault> {
+    match tool {
+        Tool::Custom(name) => {
+            known.commands.get(name).map(String::as_str).ok_or_else(|| RunFault::NoRunner(name.clone()))
+        }
+        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => Ok(tool.name()),
+    }
+}
+
+fn target_of(warrant: &Warrant, known: &Known) -> Option<Target> {
+    let name = warrant.command().action().scope.target.as_deref()?;
+    known.targets.get(name).cloned()
+}

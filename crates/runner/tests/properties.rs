@@ -1,0 +1,420 @@
+//! The runner's promises, each by real jobs in real jails, named after the threats' property numbers.
+//!
+//! The program is at once test runner, launcher of its jobs, and the command inside them.
+
+mod support;
+
+use countersign_audit::clock::SystemClock;
+use countersign_core::outcome::Ending;
+use countersign_core::time::{Clock, Timestamp};
+use countersign_runner::{Narrower, Output, RunFault, Runner as _};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{Ask, INSIDE, TOKEN, World, harness, inside, processes_with};
+use tokio_util::sync::CancellationToken;
+
+fn main() {
+    countersign_jail::enter_if_asked();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == INSIDE) {
+        return inside::act(&arguments[1..]);
+    }
+    harness::run(tests![
+        p15_metacharacters_are_literal,
+        p16_the_workers_files_and_environment_are_not_there,
+        p17_only_the_allowed_address_is_reached,
+        p18_the_kubeconfig_is_the_jobs_own_and_private,
+        p20_a_cancelled_job_leaves_nobody,
+        p20_a_job_that_ignores_the_end_is_killed,
+        p20_a_job_past_its_time_is_ended,
+        p20_a_dropped_run_leaves_nobody,
+        p22_the_leased_token_never_comes_out,
+        p22_a_cut_output_holds_no_half_secret,
+        p36_a_preview_takes_the_streams_apart,
+        p44_an_output_bomb_is_bounded,
+        p44_a_slow_reader_makes_the_command_wait,
+        p44_a_reader_that_is_gone_stops_nothing,
+        p46_nothing_is_left_after_many_jobs,
+        p59_the_environment_is_the_recipes,
+        a_lease_of_another_invocation_is_refused,
+        a_decision_that_waited_too_long_does_not_run,
+        a_program_nobody_listed_does_not_run,
+        the_levels_can_be_probed,
+    ]);
+}
+
+async fn p15_metacharacters_are_literal() {
+    let world = World::new(&[]).await;
+    let argv = ["printf", "%s|", "; id", "$(id)", "`id`", "a\nb", "${IFS}", "| cat", "&& id", "-x", "*", ""];
+    let (exit, output) = world.text(&argv).await;
+    assert_eq!(output, "; id|$(id)|`id`|a\nb|${IFS}|| cat|&& id|-x|*||");
+    assert_eq!((exit.ending, exit.code, exit.notes.len()), (Ending::Ran, Some(0), 0), "{exit:?}");
+    assert_eq!(exit.ran.program.to_str(), Some("/usr/bin/printf"));
+    assert_eq!(exit.output, countersign_core::digest::Digest::of(output.as_bytes()));
+    let (exit, _) = world.text(&["false"]).await;
+    assert_eq!((exit.ending, exit.code), (Ending::Ran, Some(1)));
+    world.close().await;
+}
+
+async fn p16_the_workers_files_and_environment_are_not_there() {
+    let world = World::new(&[]).await;
+    let canary = world.folder.path().join("canary");
+    std::fs::write(&canary, "canary-in-a-file").unwrap();
+    let canary = canary.to_string_lossy().into_owned();
+    let own = format!("/proc/{}/environ", std::process::id());
+    let keys = world.folder.path().join("keys/worker.key").to_string_lossy().into_owned();
+    let paths = [canary.as_str(), &own, &keys, "/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/root/etc/shadow"];
+    let argv: Vec<&str> = ["inside", INSIDE, "read"].into_iter().chain(paths).collect();
+    let (exit, output) = world.text(&argv).await;
+    assert_eq!(exit.code, Some(0), "{output}");
+    assert_eq!(output.lines().count(), paths.len(), "{output}");
+    assert!(!output.contains("canary-in") && !output.contains(": read "), "{output}");
+    world.close().await;
+}
+
+async fn p17_only_the_allowed_address_is_reached() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (allowed, other) = (listener.local_addr().unwrap().to_string(), other.local_addr().unwrap().to_string());
+    let world = World::new(&[allowed.clone(), "169.254.169.254:80".into()]).await;
+
+    // Without the proxy there is no route, not even to what is allowed.
+    let argv = ["inside", INSIDE, "connect", &allowed, &other, "169.254.169.254:80", "192.0.2.1:443", "[fd00:ec2::254]:80"];
+    let (_, output) = world.text(&argv).await;
+    assert_eq!(output.lines().count(), 5, "{output}");
+    assert!(!output.contains(": connected"), "{output}");
+
+    let served = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"reached").await.unwrap();
+    };
+    let argv = ["inside", INSIDE, "proxy", &allowed, &other, "169.254.169.254:80", "metadata.google.internal:80"];
+    let ((exit, output), ()) = tokio::join!(world.text(&argv), served);
+    assert!(output.contains("HTTP/1.1 200 Connection established\r\n\r\nreached"), "{output}");
+    assert_eq!(output.matches("HTTP/1.1 403 Forbidden").count(), 3, "{output}");
+    let noted = |text: &str| exit.notes.iter().any(|note| note.contains(text));
+    assert!(noted(&other) && noted("metadata.google.internal") && noted("link-local"), "{:?}", exit.notes);
+    world.close().await;
+}
+
+async fn p18_the_kubeconfig_is_the_jobs_own_and_private() {
+    let world = World::new(&[]).await;
+    let script = "echo $KUBECONFIG $HOME; umask; cat < /proc/self/environ | while read -r x; do echo; done; set -- /home/job/*; echo $#; echo x > $KUBECONFIG || echo read-only";
+    let (_, output) = world.text(&["sh", "-c", script]).await;
+    assert!(output.starts_with("/home/job/kubeconfig /home/job\n"), "{output}");
+    assert!(output.contains("\n1\n") && output.ends_with("read-only\n"), "{output}");
+    let found = walk(world.folder.path()).into_iter().filter(|path| path.ends_with("kubeconfig")).count();
+    assert_eq!(found, 0, "the kubeconfig is in the jail alone");
+    world.close().await;
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// Starts a shell that says `ready` when it has escaped grandchildren, and calls `then` at that moment.
+async fn with_grandchildren(prefix: &str, mark: &str, ask: impl FnOnce(&mut Ask<'_>), then: impl FnOnce()) -> (World, countersign_runner::Exit, Duration) {
+    let world = World::new(&[]).await;
+    let script = format!("{prefix} setsid sleep {mark} & (setsid setsid sleep {mark} &) ; (sleep {mark} &) ; echo ready; while :; do sleep {mark}; done");
+    let argv = ["sh", "-c", &script];
+    let mut it = Ask::apply(&argv);
+    ask(&mut it);
+    let on_record = world.on_record(&it).await;
+    let lease = world.lease(&on_record).await;
+    let (out, mut chunks) = Output::new(it.cancel, it.narrower);
+    let follow = async {
+        assert_eq!(chunks.recv().await.as_deref(), Some(b"ready\n".as_slice()));
+        assert!(processes_with(mark).len() >= 3, "the grandchildren live");
+        let asked = SystemClock.boottime();
+        then();
+        while chunks.recv().await.is_some() {}
+        SystemClock.boottime() - asked
+    };
+    let (exit, took) = tokio::join!(world.jail.run(on_record, &lease, out), follow);
+    assert_eq!(processes_with(mark), Vec::<std::path::PathBuf>::new());
+    assert_eq!(world.left_in_run_folder(), 0);
+    (world, exit.unwrap(), took)
+}
+
+async fn p20_a_cancelled_job_leaves_nobody() {
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    let (world, exit, took) = with_grandchildren("", "100001", |ask| ask.cancel = token, || cancel.cancel()).await;
+    assert_eq!((exit.ending, exit.notes), (Ending::Cancelled, vec!["cancelled".to_owned()]));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(exit.output_bytes, 6, "the output so far is kept");
+    world.close().await;
+}
+
+async fn p20_a_job_that_ignores_the_end_is_killed() {
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    let (world, exit, took) =
+        with_grandchildren("trap '' TERM;", "100002", |ask| ask.cancel = token, || cancel.cancel()).await;
+    assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
+    world.close().await;
+}
+
+async fn p20_a_job_past_its_time_is_ended() {
+    let narrow = |ask: &mut Ask<'_>| ask.narrower.wall = Some(Duration::from_secs(1));
+    let (world, exit, _) = with_grandchildren("", "100003", narrow, || {}).await;
+    assert_eq!((exit.ending, exit.notes), (Ending::TimedOut, vec!["ended by the time limit of 1 s".to_owned()]));
+    world.close().await;
+}
+
+async fn p20_a_dropped_run_leaves_nobody() {
+    let world = World::new(&[]).await;
+    let argv = ["sh", "-c", "setsid sleep 100004 & echo ready; sleep 100004"];
+    let ask = Ask::apply(&argv);
+    let on_record = world.on_record(&ask).await;
+    let lease = world.lease(&on_record).await;
+    let (out, mut chunks) = Output::new(ask.cancel, ask.narrower);
+    tokio::select! {
+        _ = world.jail.run(on_record, &lease, out) => panic!("it does not end by itself"),
+        _ = chunks.recv() => {}
+    }
+    // Dropping the run dropped the launcher's handle, which waits for the launcher's end.
+    assert_eq!(processes_with("100004"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(world.left_in_run_folder(), 0);
+    world.close().await;
+}
+
+async fn p22_the_leased_token_never_comes_out() {
+    let world = World::new(&[]).await;
+    let (exit, output) = world.text(&["inside", INSIDE, "secret"]).await;
+    let hidden = "[redacted:leased-token]";
+    for line in ["plain ", "hex ", "slow ", "error "] {
+        assert!(output.contains(&format!("{line}{hidden}")), "{output}");
+    }
+    assert!(exit.redactions >= 5 && !output.contains(&TOKEN[..12]), "{output}");
+    // A preview's captured streams go the same way.
+    let (exit, _) = world.run(Ask::preview(&["inside", INSIDE, "secret"])).await;
+    let step = &exit.unwrap().steps[0];
+    let stdout = String::from_utf8(step.stdout.clone()).unwrap();
+    assert!(stdout.contains(hidden) && !stdout.contains(&TOKEN[..12]), "{stdout}");
+    assert_eq!(String::from_utf8(step.stderr.clone()).unwrap(), format!("error {hidden}\n"));
+    world.close().await;
+}
+
+async fn p22_a_cut_output_holds_no_half_secret() {
+    let world = World::new(&[]).await;
+    let script = format!("printf 'x{TOKEN}'; sleep 100005");
+    let argv = ["sh", "-c", &script];
+    let narrower = Narrower { output_bytes: Some(20), wall: None };
+    let (exit, output) = world.run(Ask { narrower, ..Ask::apply(&argv) }).await;
+    assert_eq!(exit.unwrap().notes, ["ended by the output limit of 20 bytes"]);
+    assert_eq!(String::from_utf8(output).unwrap(), "x");
+    world.close().await;
+}
+
+async fn p36_a_preview_takes_the_streams_apart() {
+    let world = World::new(&[]).await;
+    let (exit, output) = world.run(Ask::preview(&["sh", "-c", "echo out; echo err >&2"])).await;
+    let exit = exit.unwrap();
+    assert!(output.is_empty(), "what a preview prints is not streamed");
+    assert_eq!(exit.steps.len(), 2);
+    for step in &exit.steps {
+        assert_eq!((step.stdout.as_slice(), step.stderr.as_slice(), step.code), (&b"out\n"[..], &b"err\n"[..], 0));
+    }
+    assert_eq!(exit.output, countersign_core::digest::Digest::of(b"out\nerr\nout\nerr\n"));
+    let (exit, _) = world.run(Ask::preview(&["sh", "-c", "exit 3"])).await;
+    let exit = exit.unwrap();
+    assert_eq!((exit.steps.len(), exit.code), (1, Some(3)), "nothing follows a step that failed");
+    world.close().await;
+}
+
+/// Largest resident set of this process so far, bytes (proc(5): `VmHWM`, KiB).
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+async fn p44_an_output_bomb_is_bounded() {
+    let world = World::new(&[]).await;
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = peak();
+    let ask = Ask::apply(&["inside", INSIDE, "silence"]);
+    drop(ask);
+    let narrower = Narrower { output_bytes: Some(1 << 20), wall: None };
+    // A wider limit than the recipe's changes nothing; a narrower one ends the job.
+    let (exit, output) = world.run(Ask { narrower, ..Ask::apply(&["yes", "bomb"]) }).await;
+    let exit = exit.unwrap();
+    assert_eq!((exit.ending, output.len()), (Ending::Cancelled, 1 << 20));
+    assert_eq!(exit.notes, ["ended by the output limit of 1048576 bytes"]);
+    let narrower = Narrower { output_bytes: Some(u64::MAX), wall: None };
+    let on_record = world.on_record(&Ask::apply(&["yes"])).await;
+    let lease = world.lease(&on_record).await;
+    let (out, mut chunks) = Output::new(CancellationToken::new(), narrower);
+    let count = async {
+        let mut bytes = 0;
+        while let Some(chunk) = chunks.recv().await {
+            bytes += chunk.len();
+        }
+        bytes
+    };
+    let (exit, bytes) = tokio::join!(world.jail.run(on_record, &lease, out), count);
+    assert_eq!((exit.unwrap().ending, bytes), (Ending::Cancelled, 4 << 20), "the recipe's own limit");
+    // A preview's bomb ends by the capture's cap, which is below the recipe's 64 MiB.
+    let (exit, _) = world.run(Ask::preview(&["sh", "-c", "while :; do cat /usr/bin/cat; done"])).await;
+    let exit = exit.unwrap();
+    assert!(exit.output_bytes <= 8 << 20 && exit.ending == Ending::Cancelled, "{:?}", exit.notes);
+    let grown = peak() - before;
+    assert!(grown < 64 << 20, "{grown} bytes");
+    world.close().await;
+}
+
+async fn p44_a_slow_reader_makes_the_command_wait() {
+    let world = World::new(&[]).await;
+    let on_record = world.on_record(&Ask::apply(&["yes"])).await;
+    let lease = world.lease(&on_record).await;
+    let cancel = CancellationToken::new();
+    let narrower = Narrower { wall: Some(Duration::from_secs(1)), output_bytes: None };
+    let (out, chunks) = Output::new(cancel, narrower);
+    // Nobody reads, and nobody is gone: the pipe fills, the command waits, and the time limit still holds.
+    let exit = world.jail.run(on_record, &lease, out).await.unwrap();
+    drop(chunks);
+    assert_eq!(exit.ending, Ending::TimedOut);
+    assert!(exit.output_bytes < 1 << 20, "{}", exit.output_bytes);
+    assert!(exit.notes.iter().any(|note| note.contains("was not read in time")), "{:?}", exit.notes);
+    world.close().await;
+}
+
+async fn p44_a_reader_that_is_gone_stops_nothing() {
+    let world = World::new(&[]).await;
+    let on_record = world.on_record(&Ask::apply(&["seq", "100000"])).await;
+    let lease = world.lease(&on_record).await;
+    let (out, chunks) = Output::new(CancellationToken::new(), Narrower::default());
+    drop(chunks);
+    let exit = world.jail.run(on_record, &lease, out).await.unwrap();
+    assert_eq!((exit.ending, exit.code, exit.output_bytes), (Ending::Ran, Some(0), 588_895));
+    world.close().await;
+}
+
+/// Open descriptors, child processes, control groups of jobs, and entries of the run folder.
+fn inventory(world: &World) -> (usize, String, usize, usize) {
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let children = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let groups = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"].iter().map(|folder| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let prefix = format!("countersign-{}-", std::process::id());
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
+    });
+    (descriptors, children.collect(), groups.sum(), world.left_in_run_folder())
+}
+
+async fn p46_nothing_is_left_after_many_jobs() {
+    let world = World::new(&[]).await;
+    world.text(&["inside", INSIDE, "environment"]).await;
+    let before = inventory(&world);
+    for round in 0..25 {
+        let argv = ["printf", "%s", &round.to_string()];
+        let mut jobs = Vec::new();
+        for _ in 0..4 {
+            jobs.push(world.run(Ask::apply(&argv)));
+            jobs.push(world.run(Ask::apply(&["sh", "-c", "sleep 1000 & exit 0"])));
+        }
+        for (exit, _) in join_all(jobs).await {
+            assert_eq!(exit.unwrap().code, Some(0));
+        }
+    }
+    assert_eq!(inventory(&world), before);
+    world.close().await;
+}
+
+async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut pinned: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = pinned.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in pinned.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+async fn p59_the_environment_is_the_recipes() {
+    let world = World::new(&[]).await;
+    let (_, output) = world.text(&["inside", INSIDE, "environment"]).await;
+    let mut lines: Vec<&str> = output.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "\"HOME\"=\"/home/job\"",
+        "\"KUBECONFIG\"=\"/home/job/kubeconfig\"",
+        "\"LANG\"=\"C.UTF-8\"",
+        "\"PATH\"=\"/usr/bin\"",
+    ];
+    assert_eq!(lines, expected);
+    // The program was copied into the world's folder; put another one there, and it does not run.
+    std::fs::remove_file(world.folder.path().join("inside")).unwrap();
+    std::fs::copy("/usr/bin/true", world.folder.path().join("inside")).unwrap();
+    let (exit, _) = world.run(Ask::apply(&["inside", INSIDE, "environment"])).await;
+    assert!(matches!(exit, Err(RunFault::Program(_))), "{exit:?}");
+    world.close().await;
+}
+
+async fn a_lease_of_another_invocation_is_refused() {
+    let world = World::new(&[]).await;
+    let (one, two) = (world.on_record(&Ask::apply(&["true"])).await, world.on_record(&Ask::apply(&["true"])).await);
+    let lease = world.lease(&one).await;
+    let (out, _chunks) = Output::new(CancellationToken::new(), Narrower::default());
+    let fault = world.jail.run(two, &lease, out).await.unwrap_err();
+    assert_eq!(fault.to_string(), "the lease is not for this run: it was issued for another invocation");
+    world.close().await;
+}
+
+/// The real clock, a minute ahead once it is told to.
+#[derive(Debug, Default)]
+struct Late(std::sync::atomic::AtomicBool);
+
+impl Clock for Late {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn boottime(&self) -> Duration {
+        let late = self.0.load(std::sync::atomic::Ordering::SeqCst);
+        SystemClock.boottime() + if late { Duration::from_secs(31) } else { Duration::ZERO }
+    }
+}
+
+async fn a_decision_that_waited_too_long_does_not_run() {
+    let clock = Arc::new(Late::default());
+    let world = World::with_clock(&[], clock.clone()).await;
+    let on_record = world.on_record(&Ask::apply(&["true"])).await;
+    let lease = world.lease(&on_record).await;
+    let (out, _chunks) = Output::new(CancellationToken::new(), Narrower::default());
+    clock.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(matches!(world.jail.run(on_record, &lease, out).await, Err(RunFault::Stale)));
+    world.close().await;
+}
+
+async fn a_program_nobody_listed_does_not_run() {
+    let world = World::new(&[]).await;
+    let (exit, _) = world.run(Ask::apply(&["date"])).await;
+    assert_eq!(exit.unwrap().code, Some(0));
+    let mut known = countersign_runner::Known::default();
+    known.commands.insert("date".into(), "perl".into());
+    world.jail.learn(known);
+    let (exit, _) = world.run(Ask::apply(&["date"])).await;
+    assert!(matches!(exit, Err(RunFault::NoRunner(name)) if name == "perl"));
+    let (exit, _) = world.run(Ask::apply(&["true"])).await;
+    assert!(matches!(exit, Err(RunFault::NoRunner(name)) if name == "true"));
+    world.close().await;
+}
+
+async fn the_levels_can_be_probed() {
+    let world = World::new(&[]).await;
+    let applied = world.jail.probe(countersign_core::tier::Isolation::Strict).unwrap();
+    assert_eq!(applied.level, countersign_jail::Level::Strict);
+    let untrusted = world.jail.probe(countersign_core::tier::Isolation::Job).unwrap_err();
+    assert_eq!(untrusted.to_string(), "isolation level `job` cannot be trusted on this host");
+    world.close().await;
+}

@@ -1,0 +1,37 @@
+//! Runs tests one after the other, each on a runtime of its own.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+
+type Body = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// A test's name and body.
+pub(crate) struct Test(pub(crate) &'static str, pub(crate) Body);
+
+/// `tests![a, b]`: the asynchronous functions of these names as tests.
+#[macro_export]
+macro_rules! tests {
+    ($($path:ident),* $(,)?) => { &[$($crate::support::harness::Test(stringify!($path), || Box::pin($path()))),*] };
+}
+
+/// `--list`, `--exact NAME` and plain substrings work as with the usual runner.
+pub(crate) fn run(tests: &[Test]) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        tests.iter().for_each(|Test(name, _)| println!("{name}: test"));
+        return;
+    }
+    let exact = arguments.iter().any(|argument| argument == "--exact");
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let is = |name: &str, text: &str| if exact { name == text } else { name.contains(text) };
+    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|text| is(name, text));
+    let mut failed = 0;
+    for Test(name, body) in tests.iter().filter(|Test(name, _)| chosen(name)) {
+        let passed = catch_unwind(AssertUnwindSafe(|| tokio::runtime::Runtime::new().unwrap().block_on(body()))).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
+    println!("{failed} failed");
+    std::process::exit(i32::from(failed > 0));
+}

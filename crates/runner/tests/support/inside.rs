@@ -1,0 +1,64 @@
+//! What this program does as a command inside a jail: it looks around, attacks, and prints what it found.
+
+use std::io::{Read as _, Write as _, stdout};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Acts on the arguments after [`INSIDE`](super::INSIDE).
+pub(crate) fn act(arguments: &[String]) {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["environment"] => std::env::vars_os().for_each(|(name, value)| println!("{name:?}={value:?}")),
+        ["read", paths @ ..] => paths.iter().for_each(|path| read(path)),
+        ["connect", addresses @ ..] => addresses.iter().for_each(|address| connect(address)),
+        ["proxy", authorities @ ..] => authorities.iter().for_each(|authority| proxy(authority)),
+        ["secret"] => secret(),
+        ["silence"] => {
+            let mut byte = [0];
+            // Asked to end, it does not: the default action is for programs that have not ignored the signal.
+            let _ = std::io::stdin().read(&mut byte);
+        }
+        other => panic!("unknown attack {other:?}"),
+    }
+}
+
+fn read(path: &str) {
+    match std::fs::read(path) {
+        Ok(bytes) => println!("{path}: read {} bytes: {}", bytes.len(), String::from_utf8_lossy(&bytes)),
+        Err(error) => println!("{path}: {:?}", error.kind()),
+    }
+}
+
+fn connect(address: &str) {
+    let address: SocketAddr = address.parse().unwrap();
+    match TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+        Ok(_) => println!("{address}: connected"),
+        Err(error) => println!("{address}: {:?}", error.kind()),
+    }
+}
+
+fn proxy(authority: &str) {
+    let mut stream = TcpStream::connect("127.0.0.1:3128").unwrap();
+    write!(stream, "CONNECT {authority} HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    println!("{authority}: {answer}");
+}
+
+/// Prints the job's own token in several spellings, also byte by byte with a flush between.
+fn secret() {
+    use base64::Engine as _;
+    let file = std::fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let token = config["users"][0]["user"]["token"].as_str().unwrap();
+    println!("plain {token}");
+    println!("base64 {}", base64::engine::general_purpose::STANDARD.encode(format!("x{token}")));
+    println!("hex {}", countersign_core::digest::hex(token.as_bytes()));
+    print!("slow ");
+    for byte in token.bytes() {
+        stdout().write_all(&[byte]).unwrap();
+        stdout().flush().unwrap();
+    }
+    println!(" end");
+    eprintln!("error {token}");
+}

@@ -1,0 +1,281 @@
+//! A worker's surroundings: keys, audit log, broker, jail, and the whole way from a command to its record.
+
+pub(crate) mod harness;
+pub(crate) mod inside;
+pub(crate) mod policy;
+
+use countersign_audit::begin::Particulars;
+use countersign_audit::clock::SystemClock;
+use countersign_audit::directory::Directory;
+use countersign_audit::keys::{self, DigestKey, Process};
+use countersign_audit::log::{AuditLog, Config, Limits};
+use countersign_audit::on_record::OnRecord;
+use countersign_core::action::Scope;
+use countersign_core::certificate::Role;
+use countersign_core::command::Tool;
+use countersign_core::digest::hex;
+use countersign_core::id::{InvocationId, Origin};
+use countersign_core::invocation::{Invocation, Receipt, Ruling};
+use countersign_core::policy::Facts;
+use countersign_core::principal::Account;
+use countersign_core::seal::{Sealer, Verifier};
+use countersign_core::subject::Subject;
+use countersign_core::tier::Mode;
+use countersign_core::time::Clock;
+use countersign_core::warrant::{Checked, CredentialClass};
+use countersign_jail::LauncherPath;
+use countersign_runner::recipe::Recipe;
+use countersign_runner::target::{Target, Targets};
+use countersign_runner::{Exit, Known, LocalJail, Narrower, Output, OwnServices, RunFault, Runner as _, Settings};
+use countersign_secrets::{Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, WallLimits};
+use policy::{OpenPolicy, POOL, requester};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const DEPLOYMENT: &str = "test";
+
+/// The token of every lease; long enough to be looked for.
+pub(crate) const TOKEN: &str = "countersign-test-token-0123456789";
+
+/// The argument that makes this program the command inside a jail.
+pub(crate) const INSIDE: &str = "__inside";
+
+/// Everything a worker has around its runner.
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) jail: LocalJail,
+    pub(crate) clock: Arc<dyn Clock>,
+    broker: StaticBroker,
+    log: AuditLog,
+    gateway: Sealer,
+    verifier: Verifier,
+    policy: OpenPolicy,
+    tasks: TaskTracker,
+    count: AtomicU64,
+}
+
+/// What a test asks for.
+pub(crate) struct Ask<'a> {
+    pub(crate) argv: &'a [&'a str],
+    pub(crate) mode: Mode,
+    pub(crate) narrower: Narrower,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn apply(argv: &'a [&'a str]) -> Self {
+        Self { argv, mode: Mode::Apply, narrower: Narrower::default(), cancel: CancellationToken::new() }
+    }
+
+    pub(crate) fn preview(argv: &'a [&'a str]) -> Self {
+        Self { mode: Mode::DryRun, ..Self::apply(argv) }
+    }
+}
+
+impl World {
+    /// A world whose targets may be reached at these addresses.
+    pub(crate) async fn new(allowed: &[String]) -> Self {
+        Self::with_clock(allowed, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn with_clock(allowed: &[String], clock: Arc<dyn Clock>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let tasks = TaskTracker::new();
+        let processes = [
+            Process { name: "gateway", role: Role::Gateway, pools: &[] },
+            Process { name: "worker", role: Role::Worker, pools: &[POOL] },
+        ];
+        std::fs::create_dir(path.join("keys")).unwrap();
+        let valid = (clock.now(), Duration::from_secs(86_400));
+        let root = keys::init(&path.join("keys"), DEPLOYMENT, valid, &processes).unwrap();
+        let verifier = Verifier::new(root, DEPLOYMENT);
+        let sealer = |name| keys::load_sealer(&path.join("keys"), name, DEPLOYMENT).unwrap();
+        let log = open_log(path, sealer("worker"), verifier.clone(), &clock, &tasks).await;
+        let jail = LocalJail::open(settings(path, Arc::clone(&clock))).unwrap();
+        jail.learn(known(&jail, allowed));
+        let broker = StaticBroker::new(credentials(), Arc::clone(&clock));
+        let (gateway, policy, count) = (sealer("gateway"), OpenPolicy, AtomicU64::new(0));
+        Self { folder, jail, clock, broker, log, gateway, verifier, policy, tasks, count }
+    }
+
+    /// Takes a command all the way to its record, as gateway and worker do.
+    pub(crate) async fn on_record(&self, ask: &Ask<'_>) -> OnRecord {
+        let tool = Tool::Custom(ask.argv[0].to_owned());
+        let scope = scope(ask.argv[0]);
+        let command = policy::command(tool, ask.argv, ask.mode, scope);
+        let trigger = self.count.fetch_add(1, Ordering::SeqCst).to_string();
+        let origin = Origin { deployment: DEPLOYMENT, front: "cli", team: "t", trigger: &trigger };
+        let now = self.clock.now();
+        let account = Account { front: "cli".into(), team: "t".into(), user: "ann".into() };
+        let receipt = Receipt {
+            id: InvocationId::derive(origin, now),
+            deployment: DEPLOYMENT.into(),
+            account,
+            thread: "t".into(),
+            channel: None,
+            typed: String::new(),
+            reason: None,
+            at: now,
+        };
+        let (id, facts) = (receipt.id, Facts::new(now, [requester()]));
+        let invocation = Invocation::receive(receipt, requester(), Subject::Command(Box::new(command)));
+        let Ruling::Cleared(cleared) = invocation.decide(&self.policy, &facts, &[]) else { panic!("not cleared") };
+        let expires_at = cleared.decision().decision().expires_at;
+        let job = cleared.into_job(&self.gateway, expires_at).open_job(&self.verifier, id, now).unwrap();
+        let checked = job.decide_again(&self.policy, &facts, &[], None, &self.verifier, POOL).unwrap();
+        let Checked::Ready(warrant) = checked else { panic!("an effect nobody approved") };
+        self.log.begin(warrant, Particulars::default()).await.unwrap().0
+    }
+
+    pub(crate) async fn lease(&self, on_record: &OnRecord) -> Lease {
+        self.broker.issue(on_record).await.unwrap()
+    }
+
+    /// Runs a command and gives back its end and its output.
+    pub(crate) async fn run(&self, ask: Ask<'_>) -> (Result<Exit, RunFault>, Vec<u8>) {
+        let on_record = self.on_record(&ask).await;
+        let lease = self.lease(&on_record).await;
+        let (out, mut chunks) = Output::new(ask.cancel, ask.narrower);
+        let collect = async {
+            let mut all = Vec::new();
+            while let Some(chunk) = chunks.recv().await {
+                all.extend(chunk);
+            }
+            all
+        };
+        tokio::join!(self.jail.run(on_record, &lease, out), collect)
+    }
+
+    /// Runs a command that must start, and gives its output as text.
+    pub(crate) async fn text(&self, argv: &[&str]) -> (Exit, String) {
+        let (exit, output) = self.run(Ask::apply(argv)).await;
+        (exit.unwrap(), String::from_utf8(output).unwrap())
+    }
+
+    /// What is in the folder for running jobs.
+    pub(crate) fn left_in_run_folder(&self) -> usize {
+        std::fs::read_dir(self.folder.path().join("run")).unwrap().count()
+    }
+
+    pub(crate) async fn close(self) {
+        self.log.close().await.unwrap();
+        self.tasks.close();
+        drop(self.log);
+        self.tasks.wait().await;
+    }
+}
+
+async fn open_log(
+    path: &Path,
+    sealer: Sealer,
+    verifier: Verifier,
+    clock: &Arc<dyn Clock>,
+    tasks: &TaskTracker,
+) -> AuditLog {
+    for name in ["log", "fate"] {
+        std::fs::create_dir(path.join(name)).unwrap();
+    }
+    let sink = Directory::open(path.join("log"), Arc::clone(clock)).unwrap();
+    let fate = Directory::open(path.join("fate"), Arc::clone(clock)).unwrap();
+    let config = Config {
+        sealer: Arc::new(sealer),
+        verifier,
+        sink: Arc::new(sink),
+        anchors: Vec::new(),
+        fate: Arc::new(fate),
+        clock: Arc::clone(clock),
+        tracker: tasks.clone(),
+        digest_key: DigestKey::generate(),
+        binary: None,
+        limits: Limits::default(),
+    };
+    AuditLog::open(config).await.unwrap()
+}
+
+fn settings(path: &Path, clock: Arc<dyn Clock>) -> Settings {
+    // A copy, so that nobody can change the program while the tests run, whatever the build folder's modes are.
+    let own = path.join("inside");
+    std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
+    let shipped = Recipe::shipped().into_iter().filter(|recipe| recipe.programs.contains_key("printf"));
+    let tests = Recipe::parse("tests.yaml", &recipe(&own)).unwrap();
+    Settings {
+        launcher: LauncherPath::this_program(),
+        run_folder: path.join("run"),
+        recipes: shipped.chain([tests]).collect(),
+        programs: BTreeMap::new(),
+        uids: 61_000..61_016,
+        own_services: OwnServices::default(),
+        clock,
+    }
+}
+
+/// A recipe with a shell and with this very program, both with a credential and a way out.
+fn recipe(own: &Path) -> String {
+    format!(
+        r#"
+version: 1
+programs: {{ sh: [/usr/bin/dash], inside: ["{}"] }}
+files:
+  - /usr/bin/cat
+  - /usr/bin/setsid
+  - /usr/bin/sleep
+  - /lib/*-linux-gnu/libc.so.*
+  - /lib/*-linux-gnu/libgcc_s.so.*
+files_if_present: [ /lib64/ld-linux-x86-64.so.*, /lib/ld-linux-aarch64.so.*, /lib/*-linux-gnu/libm.so.* ]
+env: {{ LANG: C.UTF-8, PATH: /usr/bin }}
+credential: kubeconfig
+egress: target
+isolation: [strict]
+limits:
+  {{ wall_seconds: 60, cpu_seconds: 60, memory_mib: 256, processes: 64,
+    open_files: 64, file_mib: 16, tmp_mib: 16, output_mib: 64 }}
+"#,
+        own.display()
+    )
+}
+
+fn known(jail: &LocalJail, allowed: &[String]) -> Known {
+    let names: Vec<String> = jail.programs().map(|program| program.name.clone()).collect();
+    let target = Target {
+        address: "https://127.0.0.1:1".into(),
+        ca_pem: None,
+        allowed: allowed.iter().map(|text| text.parse().unwrap()).collect(),
+    };
+    Known {
+        targets: Targets::from([("demo".to_owned(), target)]),
+        commands: names.into_iter().map(|name| (name.clone(), name)).collect(),
+    }
+}
+
+/// The programs with a credential have a target; those of coreutils have neither.
+fn scope(program: &str) -> Scope {
+    let target = matches!(program, "sh" | "inside").then(|| "demo".to_owned());
+    Scope { target, ..Scope::default() }
+}
+
+fn credentials() -> StaticConfig {
+    let classes = [CredentialClass::Read, CredentialClass::Preview];
+    let token = || Credential::BearerToken("env:TOKEN".parse::<Reference>().unwrap());
+    StaticConfig {
+        credentials: classes.into_iter().map(|class| (("demo".to_owned(), class), token())).collect(),
+        without_credential: Recipe::shipped().iter().flat_map(|recipe| recipe.programs.keys().cloned()).collect(),
+        wall: WallLimits { default: Duration::from_secs(60), by_tool: BTreeMap::new() },
+        environment: BTreeMap::from([("TOKEN".to_owned(), TOKEN.into())]),
+    }
+}
+
+/// The processes of the host whose command line holds this text.
+pub(crate) fn processes_with(text: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let holds = |path: &PathBuf| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        hex(&line).contains(&hex(text.as_bytes()))
+    };
+    entries.filter(holds).collect()
+}

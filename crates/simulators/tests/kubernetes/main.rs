@@ -1,0 +1,11 @@
+//! The Kubernetes stand-in, spoken to by the real kubectl.
+//!
+//! `COUNTERSIGN_KUBECTL` names the binary; without it the ones that packages install are tried, and having none of them
+//! fails the tests. Run the suite again with the variable at an old binary to see that that one works too.
+
+mod changing;
+mod reading;
+mod refusals;
+mod streams;
+mod tokens;
+mod world;

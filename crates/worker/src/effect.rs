@@ -1,0 +1,178 @@
+//! From the output of a preview's steps to an effect.
+//!
+//! **Invariant:** the same state of the target gives the same effect, byte for byte; values of
+//! Secret kinds never become part of one.
+
+use countersign_core::command::{Command, EffectForm};
+use countersign_core::effect::{Change, Effect, Touched};
+use countersign_core::id::InvocationId;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One step of a preview that ended with 0: what it printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printed<'a> {
+    /// Standard output, redacted.
+    pub(crate) stdout: &'a str,
+}
+
+/// Why the output of a preview is not an effect.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EffectError {
+    /// The grammar's plan and what ran do not fit.
+    #[error("the preview has {0} steps, its form needs {1}")]
+    Steps(usize, usize),
+    /// The tool printed something else than JSON.
+    #[error("the preview's step {0} did not print JSON")]
+    NotJson(usize, #[source] serde_json::Error),
+    /// An object without kind or name.
+    #[error("the preview's step {0} printed something that is not a Kubernetes object")]
+    NotAnObject(usize),
+}
+
+/// Whose effect it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// Name of the installation.
+    pub(crate) deployment: String,
+    /// The worker's pool.
+    pub(crate) pool: String,
+    /// Which request.
+    pub(crate) invocation: InvocationId,
+}
+
+/// Reads the effect out of what the steps printed.
+///
+/// # Errors
+/// When the output is not what the form says.
+pub(crate) fn read(
+    form: EffectForm,
+    command: &Command,
+    steps: &[Printed<'_>],
+    owner: Owner,
+) -> Result<Effect, EffectError> {
+    let verb = command.action().verb.as_str();
+    let (objects, text) = match (form, steps) {
+        (EffectForm::KubernetesObjects, [only]) => {
+            (objects(0, only.stdout)?.into_values().map(|it| it.touched(verb, Vec::new())).collect(), None)
+        }
+        (EffectForm::KubernetesDiff, [before, after]) => {
+            (changed(verb, &objects(0, before.stdout)?, objects(1, after.stdout)?), None)
+        }
+        (EffectForm::Text, all) => (Vec::new(), Some(all.iter().map(|step| step.stdout).collect::<String>())),
+        (EffectForm::KubernetesObjects, other) => return Err(EffectError::Steps(other.len(), 1)),
+        (EffectForm::KubernetesDiff, other) => return Err(EffectError::Steps(other.len(), 2)),
+    };
+    Ok(Effect::new(owner.deployment, owner.pool, owner.invocation, objects, text))
+}
+
+/// Kind, namespace and name: what makes an object the same before and after.
+type Key = (String, Option<String>, String);
+
+/// One object of a preview's output.
+struct Object {
+    key: Key,
+    uid: Option<String>,
+    /// JSON pointer to JSON text, without what changes by itself.
+    leaves: BTreeMap<String, String>,
+}
+
+impl Object {
+    fn touched(self, verb: &str, changes: Vec<Change>) -> Touched {
+        let (kind, namespace, name) = self.key;
+        Touched { verb: verb.to_owned(), kind, namespace, name, uid: self.uid, changes }
+    }
+}
+
+/// The objects of one step: a List, one object, or several documents one after the other.
+fn objects(step: usize, text: &str) -> Result<BTreeMap<Key, Object>, EffectError> {
+    let mut found = BTreeMap::new();
+    for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        let document = document.map_err(|source| EffectError::NotJson(step, source))?;
+        let items = match document.get("items").and_then(Value::as_array) {
+            Some(items) => items.clone(),
+            None => vec![document],
+        };
+        for item in &items {
+            let object = object(item).ok_or(EffectError::NotAnObject(step))?;
+            found.insert(object.key.clone(), object);
+        }
+    }
+    Ok(found)
+}
+
+fn object(value: &Value) -> Option<Object> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let kind = text("/kind")?;
+    let group = text("/apiVersion")?.rsplit_once('/').map(|(group, _)| group.to_owned());
+    let secret = kind == "Secret";
+    let kind = countersign_command::kind_name(&kind, group.as_deref().unwrap_or(""));
+    let mut leaves = BTreeMap::new();
+    flatten(value, String::new(), secret, &mut leaves);
+    Some(Object {
+        key: (kind, text("/metadata/namespace"), text("/metadata/name")?),
+        uid: text("/metadata/uid"),
+        leaves,
+    })
+}
+
+/// Changes by themselves, without anybody asking.
+const RESTLESS: [&str; 8] = [
+    "/status",
+    "/metadata/managedFields",
+    "/metadata/resourceVersion",
+    "/metadata/generation",
+    "/metadata/creationTimestamp",
+    "/metadata/deletionTimestamp",
+    "/metadata/selfLink",
+    "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+];
+
+/// Everything below a Secret that can hold its values.
+const SECRET: [&str; 2] = ["/data", "/stringData"];
+
+fn flatten(value: &Value, at: String, secret: bool, leaves: &mut BTreeMap<String, String>) {
+    let below = |roots: &[&str]| roots.iter().any(|root| at == *root || at.starts_with(&format!("{root}/")));
+    if below(&RESTLESS) {
+        return;
+    }
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, item) in map {
+                flatten(item, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), secret, leaves);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (nth, item) in items.iter().enumerate() {
+                flatten(item, format!("{at}/{nth}"), secret, leaves);
+            }
+        }
+        leaf => {
+            let hidden = secret && below(&SECRET);
+            leaves.insert(at, if hidden { "\"(hidden)\"".to_owned() } else { leaf.to_string() });
+        }
+    }
+}
+
+/// What would be different, object by object.
+fn changed(verb: &str, before: &BTreeMap<Key, Object>, after: BTreeMap<Key, Object>) -> Vec<Touched> {
+    let new = after.into_values().map(|object| {
+        let nothing = BTreeMap::new();
+        let old = before.get(&object.key).map_or(&nothing, |old| &old.leaves);
+        let paths: BTreeSet<&String> = old.keys().chain(object.leaves.keys()).collect();
+        let changes = paths
+            .into_iter()
+            .filter(|path| old.get(*path) != object.leaves.get(*path))
+            .map(|path| Change {
+                path: path.clone(),
+                old: old.get(path).cloned(),
+                new: object.leaves.get(path).cloned(),
+            })
+            .collect();
+        object.touched(verb, changes)
+    });
+    new.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use super::*;
+use countersign_core::action::{Action, Resource, Scope};
+use countersign_core::command::{Argv, CommandParts, Tool};
+use countersign_core::id::Origin;
+use countersign_core::tier::{Mode, Reversibility, Sensitivity, Tier};
+use countersign_core::time::Timestamp;
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+fn command(verb: &str) -> Command {
+    Command::new(CommandParts {
+        tool: Tool::Kubectl,
+        argv: Argv::new(vec!["kubectl".into(), verb.into()]).unwrap(),
+        mode: Mode::Apply,
+        action: Action {
+            tool: "kubectl".into(),
+            verb: verb.into(),
+            scope: Scope::default(),
+            resources: vec![Resource::from_parts(&["k8s", "*"])],
+            tier: Tier::Change,
+            sensitivity: Sensitivity::Plain,
+            reversibility: Reversibility::Reversible,
+            reasons: vec![],
+        },
+        preview: None,
+        stdin: None,
+        filters: vec![],
+    })
+    .unwrap()
+}
+
+fn read_all(form: EffectForm, steps: &[String]) -> Result<Effect, EffectError> {
+    let origin = Origin { deployment: "t", front: "t", team: "t", trigger: "t" };
+    let owner = Owner {
+        deployment: "t".into(),
+        pool: "p".into(),
+        invocation: InvocationId::derive(origin, Timestamp::from_millis(0)),
+    };
+    let steps: Vec<_> = steps.iter().map(|text| Printed { stdout: text }).collect();
+    read(form, &command("scale"), &steps, owner)
+}
+
+#[track_caller]
+fn lines(form: EffectForm, steps: &[Value], want: Expect) {
+    let steps: Vec<String> = steps.iter().map(Value::to_string).collect();
+    let effect = read_all(form, &steps).unwrap();
+    let lines: Vec<String> = effect.objects.iter().map(Touched::line).collect();
+    want.assert_eq(&lines.join("\n"));
+}
+
+fn deployment(replicas: u32, version: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "api", "namespace": "payments", "uid": "u1", "resourceVersion": version, "generation": replicas,
+            "managedFields": [{"time": version}]},
+        "spec": {"replicas": replicas}, "status": {"replicas": version}})
+}
+
+#[test]
+fn a_scale_shows_the_replicas_and_nothing_that_changes_by_itself() {
+    lines(
+        EffectForm::KubernetesDiff,
+        &[deployment(3, "7"), deployment(5, "8")],
+        expect!["scale deployments.apps api in namespace payments (uid u1); /spec/replicas: 3 -> 5"],
+    );
+}
+
+#[test]
+fn a_list_is_sorted_and_named_one_by_one() {
+    let pod = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "web", "uid": name}});
+    lines(
+        EffectForm::KubernetesObjects,
+        &[json!({"kind": "List", "apiVersion": "v1", "items": [pod("b"), pod("a")]})],
+        expect![[r"
+            scale pods a in namespace web (uid a)
+            scale pods b in namespace web (uid b)"]],
+    );
+}
+
+#[test]
+fn p24_values_of_a_secret_are_not_part_of_an_effect() {
+    let secret = |value: &str| {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "web", "labels": {"a": value},
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": value}},
+            "data": {"password": value}, "stringData": {"x": {"y": value}}})
+    };
+    let effect =
+        read_all(EffectForm::KubernetesDiff, &[secret("b25l").to_string(), secret("dHdv").to_string()]).unwrap();
+    let text = serde_json::to_string(&effect).unwrap();
+    assert!(text.contains("/metadata/labels/a") && !text.contains("password"), "{text}");
+    let created = read_all(EffectForm::KubernetesDiff, &[String::new(), secret("dHdv").to_string()]).unwrap();
+    let values: Vec<_> = created.objects[0].changes.iter().filter(|c| c.path.starts_with("/data")).collect();
+    assert_eq!(values[0].new.as_deref(), Some("\"(hidden)\""));
+}
+
+#[test]
+fn what_is_not_json_is_an_error_and_not_an_empty_effect() {
+    assert!(matches!(
+        read_all(EffectForm::KubernetesObjects, &["Error from server".into()]),
+        Err(EffectError::NotJson(0, _))
+    ));
+    assert!(matches!(read_all(EffectForm::KubernetesObjects, &["{}".into()]), Err(EffectError::NotAnObject(0))));
+    assert!(matches!(read_all(EffectForm::KubernetesDiff, &["{}".into()]), Err(EffectError::Steps(1, 2))));
+}

@@ -1,0 +1,146 @@
+//! One claim, from the queue to its end.
+//!
+//! **Invariant:** a claim ends in one of three ways: finished, given back untouched, or left to
+//! the reaper because this process could not reach the queue.
+
+use crate::{LEASE, Worker};
+use countersign_audit::event::{Event, Kind, SealKind};
+use countersign_audit::fate::{Reason, Verdict};
+use countersign_core::id::InvocationId;
+use countersign_core::refusal::{Code, Refusal};
+use countersign_core::seal::{SealError, Sealed};
+use countersign_queue::{Claim, Load, Renewed};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long untouched work rests before somebody tries again.
+const REST: Duration = Duration::from_secs(5);
+
+/// What becomes of the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It ran, or it never will.
+    Finish,
+    /// Nothing happened; somebody may try again.
+    GiveBack,
+}
+
+impl Worker {
+    pub(crate) async fn work(&self, claim: Claim) {
+        let cancel = self.parts().abort.child_token();
+        let renewing = CancellationToken::new();
+        let renewer = self.renew(&claim, cancel.clone(), renewing.clone());
+        let work = async {
+            let settled = match &claim.load {
+                Load::Preview(sealed) => self.preview(&claim, sealed, cancel.clone()).await,
+                Load::Run(sealed) => Box::pin(self.run(&claim, sealed, cancel.clone())).await,
+            };
+            renewing.cancel();
+            settled
+        };
+        let (settled, ()) = tokio::join!(work, renewer);
+        self.settle(&claim, settled).await;
+    }
+
+    async fn settle(&self, claim: &Claim, settled: Settled) {
+        let (queue, key) = (&self.parts().queue, claim.key);
+        let said = match settled {
+            Settled::Finish => queue.finish(key, claim.fence).await.map_err(|error| error.to_string()),
+            Settled::GiveBack => {
+                let rest = self.parts().clock.now().plus(REST);
+                queue.release(key, claim.fence, rest).await.map_err(|error| error.to_string())
+            }
+        };
+        if let Err(error) = said {
+            tracing::warn!(invocation.id = %key.invocation, "The work could not be settled, the reaper will: {error}");
+        }
+    }
+
+    /// Keeps the claim until `done`; cancels the command when somebody cancelled, or the claim is
+    /// lost or not known to be held for half its lease.
+    async fn renew(&self, claim: &Claim, cancel: CancellationToken, done: CancellationToken) {
+        let mut misses = 0;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LEASE / 15) => {}
+                () = done.cancelled() => return,
+            }
+            match self.parts().queue.renew(claim.key, claim.fence, self.parts().clock.now(), LEASE).await {
+                Ok(Renewed::Held(_)) => misses = 0,
+                Ok(Renewed::Cancelled(_)) => cancel.cancel(),
+                Err(countersign_queue::RenewError::Lost) => {
+                    cancel.cancel();
+                    return;
+                }
+                Err(countersign_queue::RenewError::Unavailable(error)) => {
+                    misses += 1;
+                    tracing::warn!(invocation.id = %claim.key.invocation, "The claim could not be renewed: {error}");
+                    if misses > 7 {
+                        cancel.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    /// A seal that does not open is recorded and never touches fate: whoever forged it must not
+    /// be able to end somebody's request.
+    pub(crate) async fn bad_seal<T>(
+        &self,
+        claim: &Claim,
+        kind: SealKind,
+        sealed: &Sealed<T>,
+        error: &SealError,
+    ) -> Settled {
+        let id = claim.key.invocation;
+        tracing::error!(invocation.id = %id, "A job's seal does not open: {error}");
+        let refusal = Refusal::new(
+            Code::BadSeal,
+            format!("the job cannot be believed: {error}"),
+            "If nobody changed keys, somebody writes to the queue who should not.",
+        );
+        let event = Event::about(Kind::Refused, id).refusing(&refusal).seal(kind, sealed);
+        match self.parts().log.record(event).await {
+            Ok(_) => Settled::Finish,
+            Err(error) => {
+                tracing::error!(invocation.id = %id, "A refused job could not be recorded: {error}");
+                Settled::GiveBack
+            }
+        }
+    }
+
+    /// This worker's own no: fate first, then the record, then the people.
+    pub(crate) async fn refuse(&self, id: InvocationId, refusal: Refusal) -> Settled {
+        let parts = self.parts();
+        let closing = parts.log.refuse(&parts.pool, id, reason_of(refusal.code()), Some(refusal.code())).await;
+        match closing.map(|closing| closing.fate.verdict) {
+            Ok(Verdict::Closed { .. }) => {}
+            Ok(Verdict::Start { .. }) => {
+                tracing::warn!(invocation.id = %id, "A request to be refused has started before; its outcome is not ours to tell");
+                return Settled::Finish;
+            }
+            Err(error) => {
+                tracing::error!(invocation.id = %id, "A no could not be written: {error}");
+                return Settled::GiveBack;
+            }
+        }
+        if let Err(error) = parts.log.record(Event::about(Kind::Refused, id).refusing(&refusal)).await {
+            tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
+        }
+        let outcome = self.not_run(id, refusal, None);
+        self.publish(id, outcome.seal(&parts.sealer)).await;
+        Settled::Finish
+    }
+}
+
+/// The fate's word for a refusal.
+const fn reason_of(code: Code) -> Reason {
+    match code {
+        Code::Rejected => Reason::Rejected,
+        Code::Cancelled => Reason::Cancelled,
+        Code::Expired => Reason::Expired,
+        Code::Frozen => Reason::Frozen,
+        Code::Drifted => Reason::Drifted,
+        _ => Reason::Refused,
+    }
+}

@@ -1,0 +1,402 @@
+//! From a sealed job to an outcome on record.
+//!
+//! **Invariant:** open, decide again, count again, look again, record, lease, run, close: in this
+//! order, each with the evidence of the one before.
+
+use crate::Worker;
+use crate::job::Settled;
+use countersign_audit::begin::{BeginError, Ended, OpenEntry, Particulars};
+use countersign_audit::event::{LeaseNote, OutputNote, SealKind};
+use countersign_core::id::{Attempt, InvocationId};
+use countersign_core::job::Job;
+use countersign_core::outcome::{Ending, Outcome};
+use countersign_core::refusal::{Code, Refusal};
+use countersign_core::seal::Sealed;
+use countersign_core::time::Timestamp;
+use countersign_core::warrant::{Checked, Errand, Warrant};
+use countersign_queue::{Claim, Paper, Progress};
+use countersign_runner::{Exit, Narrower, Output, RunFault};
+use countersign_secrets::Lease;
+use std::error::Error;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long an outcome that is owed waits before it is tried again.
+const OWED_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether people watch while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// Output goes to the feed and is kept.
+    Live,
+    /// A look at the effect: its steps are read, not shown.
+    Silent,
+}
+
+/// A command that was recorded and ran.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) exit: Exit,
+    pub(crate) entry: OpenEntry,
+    pub(crate) ended: Ended,
+}
+
+/// Why it did not run.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The log said no.
+    Begin(BeginError),
+    /// It is on record as begun, and its outcome as `not-run`.
+    NotRun(Refusal),
+}
+
+impl Worker {
+    pub(crate) async fn run(&self, claim: &Claim, sealed: &Sealed<Job>, cancel: CancellationToken) -> Settled {
+        let id = claim.key.invocation;
+        loop {
+            let warrant = match self.warrant(claim, sealed, &cancel).await {
+                Ok(warrant) => warrant,
+                Err(settled) => return settled,
+            };
+            let dry = warrant.is_dry();
+            let form = warrant.effect_form();
+            let command = warrant.command().clone();
+            let show = if dry { Show::Silent } else { Show::Live };
+            return match self.execute(claim, warrant, cancel.clone(), show).await {
+                Ok(done) if dry => self.close_dry(id, done, form, &command).await,
+                Ok(done) => self.close(id, done).await,
+                Err(Halt::NotRun(_)) => Settled::Finish,
+                Err(Halt::Begin(BeginError::Unanswered(error))) if !cancel.is_cancelled() => {
+                    // Whether this process won is not known; the same attempt asks again.
+                    tracing::warn!(invocation.id = %id, "Fate did not answer: {error}");
+                    tokio::time::sleep(OWED_EVERY).await;
+                    continue;
+                }
+                Err(Halt::Begin(error)) => self.not_begun(id, error).await,
+            };
+        }
+    }
+
+    /// Opens, decides again, counts again and, where people agreed to an effect, looks again.
+    async fn warrant(
+        &self,
+        claim: &Claim,
+        sealed: &Sealed<Job>,
+        cancel: &CancellationToken,
+    ) -> Result<Warrant, Settled> {
+        let parts = self.parts();
+        let id = claim.key.invocation;
+        let open = match sealed.open_job(&parts.verifier, id, parts.clock.now()) {
+            Ok(open) => open,
+            Err(error) => return Err(self.bad_seal(claim, SealKind::Job, sealed, &error).await),
+        };
+        let papers = match parts.queue.papers(id).await {
+            Ok(papers) => papers,
+            Err(error) => {
+                tracing::warn!(invocation.id = %id, "The ballots could not be read: {error}");
+                return Err(Settled::GiveBack);
+            }
+        };
+        let facts = match self.facts(open.decision(), &papers.ballots).await {
+            Ok(facts) => facts,
+            Err(refusal) => return Err(self.refuse(id, *refusal).await),
+        };
+        let policy = parts.policy.current();
+        let effect = papers.effect.as_ref();
+        let checked = open.decide_again(policy.as_ref(), &facts, &papers.ballots, effect, &parts.verifier, &parts.pool);
+        match checked {
+            Err(refusal) => Err(self.refuse(id, *refusal).await),
+            Ok(Checked::Ready(warrant)) => Ok(warrant),
+            Ok(Checked::Compare(undrifted)) => {
+                let fresh = match self.effect_of(claim, undrifted.look_again(), cancel.clone()).await {
+                    Ok(fresh) => fresh,
+                    Err(refusal) => return Err(self.refuse(id, *refusal).await),
+                };
+                match undrifted.compare(&fresh) {
+                    Ok(warrant) => Ok(warrant),
+                    Err(refusal) => Err(self.refuse(id, *refusal).await),
+                }
+            }
+        }
+    }
+
+    /// Records, leases, runs, takes the lease back.
+    pub(crate) async fn execute(
+        &self,
+        claim: &Claim,
+        warrant: Warrant,
+        cancel: CancellationToken,
+        show: Show,
+    ) -> Result<Done, Halt> {
+        let parts = self.parts();
+        let id = warrant.invocation();
+        let particulars = self.particulars(&warrant);
+        let isolation = warrant.allowance().isolation;
+        let narrower = self.narrower(&warrant);
+        let (on_record, mut entry) = parts.log.begin(warrant, particulars).await.map_err(Halt::Begin)?;
+        let lease = match parts.broker.issue(&on_record).await {
+            Ok(lease) => lease,
+            Err(error) => return Err(self.halted(id, &mut entry, Vec::new(), error.refusal()).await),
+        };
+        let leases = vec![note(&lease)];
+        if show == Show::Live {
+            if let Err(error) = parts.queue.start(claim.key, claim.fence, parts.clock.now()).await {
+                self.take_back(lease).await;
+                return Err(self.halted(id, &mut entry, leases, not_started(&error.to_string())).await);
+            }
+            self.tell(id, "started", format!("running on {} in level {isolation}", parts.name)).await;
+        }
+        let attempt = on_record.attempt().clone();
+        let (out, chunks) = Output::new(cancel, narrower);
+        let pump = self.pour(id, chunks, show);
+        let (ran, bytes) = tokio::join!(parts.runner.run(on_record, &lease, out), pump);
+        self.take_back(lease).await;
+        match ran {
+            Ok(exit) => {
+                let output = self.keep(id, &attempt, &exit, bytes).await;
+                let ended = Ended { leases, output, ..Ended::default() };
+                Ok(Done { exit, entry, ended })
+            }
+            Err(fault) => Err(self.halted(id, &mut entry, leases, fault_refusal(&fault)).await),
+        }
+    }
+
+    /// The catalog's limits, where they are narrower than the runner's own.
+    fn narrower(&self, warrant: &Warrant) -> Narrower {
+        let limits = self.parts().policy.current().catalog().limits_of(warrant.command().tool().name());
+        Narrower { wall: Some(limits.wall), output_bytes: Some(limits.output_bytes) }
+    }
+
+    fn particulars(&self, warrant: &Warrant) -> Particulars {
+        let profile = self.parts().profiles.get(&warrant.allowance().isolation).copied();
+        let handle = Lease::handle_for(warrant);
+        Particulars { profile, details: [("lease".to_owned(), handle)].into(), ..Particulars::default() }
+    }
+
+    /// Begun, on record, and not run after all.
+    async fn halted(&self, id: InvocationId, entry: &mut OpenEntry, leases: Vec<LeaseNote>, refusal: Refusal) -> Halt {
+        let outcome = self.not_run(id, refusal.clone(), Some(entry.attempt().clone()));
+        let sealed = outcome.seal(&self.parts().sealer);
+        self.close_entry(id, entry, &sealed, &Ended { leases, ..Ended::default() }).await;
+        self.publish(id, sealed).await;
+        Halt::NotRun(refusal)
+    }
+
+    /// An outcome is owed until it is durable: the log may be away for a while.
+    pub(crate) async fn close_entry(
+        &self,
+        id: InvocationId,
+        entry: &mut OpenEntry,
+        sealed: &Sealed<Outcome>,
+        ended: &Ended,
+    ) {
+        loop {
+            match entry.close(sealed, ended).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::error!(invocation.id = %id, "The outcome is not on record yet: {}", chain(&error));
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(OWED_EVERY) => {}
+                () = self.parts().abort.cancelled() => return,
+            }
+        }
+    }
+
+    async fn take_back(&self, lease: Lease) {
+        let handle = lease.handle().to_owned();
+        if let Err(error) = self.parts().broker.revoke(lease).await {
+            tracing::warn!(lease = %handle, "A lease could not be taken back yet; the sweep will: {}", chain(&error));
+        }
+    }
+
+    /// Redacted chunks to the feed, line by line, and all of them for the record.
+    async fn pour(&self, id: InvocationId, mut chunks: tokio::sync::mpsc::Receiver<Vec<u8>>, show: Show) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut line = Vec::new();
+        while let Some(chunk) = chunks.recv().await {
+            all.extend_from_slice(&chunk);
+            line.extend_from_slice(&chunk);
+            let end = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let end = if line.len() > LONGEST_LINE { line.len() } else { end };
+            if end > 0 && show == Show::Live {
+                let rest = line.split_off(end);
+                self.feed(id, &line).await;
+                line = rest;
+            }
+        }
+        if !line.is_empty() && show == Show::Live {
+            self.feed(id, &line).await;
+        }
+        all
+    }
+
+    async fn feed(&self, id: InvocationId, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let said = self.parts().queue.append(id, self.parts().clock.now(), vec![Progress::Output(text)]).await;
+        if let Err(error) = said {
+            tracing::warn!(invocation.id = %id, "Output could not be told: {error}");
+        }
+    }
+
+    async fn keep(&self, id: InvocationId, attempt: &Attempt, exit: &Exit, bytes: Vec<u8>) -> Option<OutputNote> {
+        if bytes.is_empty() {
+            return None;
+        }
+        match self.parts().log.keep_output(id, attempt, bytes, exit.redactions).await {
+            Ok(note) => Some(note),
+            Err(error) => {
+                tracing::error!(invocation.id = %id, "The output could not be kept: {}", chain(&error));
+                None
+            }
+        }
+    }
+
+    /// What a finished run comes to.
+    pub(crate) fn outcome_of(&self, id: InvocationId, done: &Done) -> Outcome {
+        let exit = &done.exit;
+        Outcome {
+            attempt: Some(exit.attempt.clone()),
+            exit: exit.code,
+            duration_ms: u64::try_from(exit.duration.as_millis()).unwrap_or(u64::MAX),
+            output: done.ended.output.as_ref().map(|note| note.digest),
+            output_bytes: exit.output_bytes,
+            redactions: exit.redactions,
+            notes: exit.notes.clone(),
+            ..self.outcome(id, exit.ending)
+        }
+    }
+
+    async fn close(&self, id: InvocationId, mut done: Done) -> Settled {
+        let sealed = self.outcome_of(id, &done).seal(&self.parts().sealer);
+        self.close_entry(id, &mut done.entry, &sealed, &done.ended).await;
+        self.publish(id, sealed).await;
+        Settled::Finish
+    }
+
+    /// Without `--apply` the effect is the answer.
+    async fn close_dry(
+        &self,
+        id: InvocationId,
+        mut done: Done,
+        form: Option<countersign_core::command::EffectForm>,
+        command: &countersign_core::command::Command,
+    ) -> Settled {
+        let found = self.read_effect(id, &done, form, command);
+        let outcome = self.outcome_of(id, &done);
+        let outcome = match &found {
+            Ok(_) => outcome,
+            Err(refusal) => Outcome { ending: Ending::NotRun, refusal: Some(refusal.as_ref().clone()), ..outcome },
+        };
+        let sealed = outcome.seal(&self.parts().sealer);
+        self.close_entry(id, &mut done.entry, &sealed, &done.ended).await;
+        if let Ok(effect) = found
+            && let Err(error) = self.parts().queue.post(id, Paper::Effect(effect.seal(&self.parts().sealer))).await
+        {
+            tracing::error!(invocation.id = %id, "An effect could not be posted: {error}");
+        }
+        self.publish(id, sealed).await;
+        Settled::Finish
+    }
+
+    /// The log would not begin: obey, and pay what is owed.
+    pub(crate) async fn not_begun(&self, id: InvocationId, error: BeginError) -> Settled {
+        let text = chain(&error);
+        let refusal = match &error {
+            BeginError::Closed(_) => return Settled::Finish,
+            BeginError::Started(_) => return self.settle_started(id).await,
+            BeginError::NotAWorker(_) | BeginError::ShuttingDown | BeginError::Unanswered(_) => {
+                return Settled::GiveBack;
+            }
+            BeginError::Expired { at, .. } => expired(*at),
+            BeginError::ClockSkew { .. } => {
+                Refusal::new(Code::ClockSkew, text, "Tell the operators to set this worker's clock.")
+            }
+            BeginError::Unwritten { .. } => Refusal::new(
+                Code::AuditUnavailable,
+                "the audit log cannot be written, so nothing ran",
+                "Ask again when the operators have it back.",
+            ),
+        };
+        match error.owes() {
+            Some(attempt) => self.owe(id, refusal, attempt.clone(), Errand::Run).await,
+            // Fate is untouched: a worker with a right clock or a working log may do it.
+            None if matches!(refusal.code(), Code::ClockSkew | Code::AuditUnavailable) => return Settled::GiveBack,
+            None => return self.refuse(id, refusal).await,
+        }
+        Settled::Finish
+    }
+
+    /// An intent or a fate without a run: the outcome `not-run` is owed until it is durable.
+    pub(crate) async fn owe(&self, id: InvocationId, refusal: Refusal, attempt: Attempt, errand: Errand) {
+        let sealed = self.not_run(id, refusal, Some(attempt)).seal(&self.parts().sealer);
+        loop {
+            match self.parts().log.conclude(&sealed, errand, &Ended::default()).await {
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(invocation.id = %id, "The outcome is not on record yet: {}", chain(&error));
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(OWED_EVERY) => {}
+                () = self.parts().abort.cancelled() => return,
+            }
+        }
+        if errand == Errand::Run {
+            self.publish(id, sealed).await;
+        }
+    }
+}
+
+/// A line longer than this is fed in parts.
+const LONGEST_LINE: usize = 16 * 1024;
+
+fn note(lease: &Lease) -> LeaseNote {
+    let expiry = lease.expiry();
+    LeaseNote {
+        id: lease.handle().to_owned(),
+        nominal_expiry: expiry.nominal,
+        effective_expiry: expiry.effective.unwrap_or(Timestamp::from_millis(i64::MAX)),
+    }
+}
+
+fn expired(at: Timestamp) -> Refusal {
+    let text = format!("the time for this request ended at {}", at.clock_time());
+    Refusal::new(Code::Expired, text, "Ask again; the approvals given so far are void.")
+}
+
+fn not_started(why: &str) -> Refusal {
+    Refusal::new(Code::Cancelled, format!("it did not start: {why}"), "Ask again if it is still wanted.")
+}
+
+/// What a person reads when the jail could not run it.
+pub(crate) fn fault_refusal(fault: &RunFault) -> Refusal {
+    let code = match fault {
+        RunFault::OtherLease(_) | RunFault::Material { .. } | RunFault::Redaction(_) => Code::CredentialUnavailable,
+        RunFault::Stale => Code::StartedTooLate,
+        RunFault::NoPreview => Code::NeedsApply,
+        RunFault::NoTarget => Code::UnknownTarget,
+        RunFault::NotAvailable(_) => Code::NotAvailableYet,
+        RunFault::NoRunner(_)
+        | RunFault::Program(_)
+        | RunFault::Files(_)
+        | RunFault::Isolation { .. }
+        | RunFault::Busy
+        | RunFault::Prepare(_)
+        | RunFault::Spawn(_)
+        | RunFault::Setup(_) => Code::IsolationUnavailable,
+    };
+    Refusal::new(code, format!("it could not be started: {}", chain(fault)), "Tell the operators of the workers.")
+}
+
+/// An error with everything it came from, one after the other.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,62 @@
+//! Dependencies point one way (docs/architecture.md, "Code map").
+
+use crate::{metadata, reach};
+
+const PREFIX: &str = "countersign";
+
+#[track_caller]
+fn never(from: &[&str], to: &[&str]) {
+    let reach = reach(&metadata());
+    for from in from {
+        let from = format!("{PREFIX}-{from}");
+        let reached = reach.get(&from).unwrap_or_else(|| panic!("there is no crate {from}"));
+        for to in to {
+            let ours = format!("{PREFIX}-{to}");
+            assert!(!reached.contains(&ours) && !reached.contains(*to), "{from} must never reach {to}");
+        }
+    }
+}
+
+#[test]
+fn the_kernel_reaches_none_of_ours() {
+    let reach = reach(&metadata());
+    let ours: Vec<_> = reach["countersign-core"].iter().filter(|name| name.starts_with(PREFIX)).collect();
+    assert_eq!(ours, Vec::<&String>::new());
+}
+
+#[test]
+fn deciding_needs_no_network() {
+    never(&["core", "command", "policy"], &["hyper", "reqwest", "axum", "rustls", "redis"]);
+    never(&["command"], &["policy"]);
+}
+
+/// So the gateway holds no credential for a catalogued target and no executor.
+#[test]
+fn whoever_decides_cannot_run() {
+    never(&["gateway", "console"], &["runner", "secrets", "jail", "worker", "simulators"]);
+}
+
+/// So the worker holds no chat token.
+#[test]
+fn whoever_runs_cannot_talk() {
+    never(&["worker", "runner"], &["chat", "console", "gateway", "simulators"]);
+}
+
+#[test]
+fn only_the_command_line_reaches_both_sides() {
+    let reach = reach(&metadata());
+    let both: Vec<_> = reach
+        .iter()
+        .filter(|(_, to)| to.contains("countersign-gateway") && to.contains("countersign-worker"))
+        .map(|(from, _)| from.as_str())
+        .collect();
+    assert_eq!(both, ["countersign", "countersign-tests"]);
+}
+
+#[test]
+fn the_stand_ins_are_linked_by_the_command_line_and_tests_alone() {
+    let reach = reach(&metadata());
+    let with: Vec<_> =
+        reach.iter().filter(|(_, to)| to.contains("countersign-simulators")).map(|(from, _)| from.as_str()).collect();
+    assert_eq!(with, ["countersign", "countersign-tests"]);
+}
