@@ -7,6 +7,7 @@ use crate::shown::Shown;
 use crate::views::mark_of;
 use countersign_chat::card::GLANCE_EFFECT_LINES;
 use countersign_chat::{Card, EffectView, RuleProgress, State, transcript, words};
+use countersign_core::command::Argv;
 use countersign_core::tier::{Isolation, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
 
@@ -34,7 +35,8 @@ pub(crate) struct CardView {
     pub(crate) phrase: String,
     pub(crate) tone: &'static str,
     pub(crate) mark: &'static str,
-    pub(crate) command: Shown,
+    /// Each argument by itself, quoted where the eye could misread it, so that a line never breaks within a short one.
+    pub(crate) command: Vec<Shown>,
     pub(crate) filters: Vec<Shown>,
     pub(crate) stdin: Option<String>,
     pub(crate) place: Shown,
@@ -80,7 +82,7 @@ impl CardView {
             phrase: card.state.phrase(),
             tone,
             mark,
-            command: Shown::of(card.argv.to_string()),
+            command: card.argv.elements().iter().map(|element| Shown::of(quoted(element))).collect(),
             filters: card.filters.iter().map(|filter| Shown::of(filter.to_string())).collect(),
             stdin: card.stdin.map(|digest| digest.to_string()),
             place: Shown::of(transcript::place(&card.scope)),
@@ -104,6 +106,10 @@ impl CardView {
             digest: card.decision.map(|digest| digest.to_string()),
         }
     }
+}
+
+fn quoted(element: &str) -> String {
+    Argv::new(vec![element.to_owned()]).map_or_else(|_| element.to_owned(), |one| one.to_string())
 }
 
 fn rows(card: &Card) -> Vec<RowView> {

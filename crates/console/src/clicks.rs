@@ -6,7 +6,7 @@
 use crate::Desk;
 use crate::form::Checked;
 use crate::pages::redirect_home;
-use crate::session::{Said, Spent, Tone, Visit, Visitor};
+use crate::session::{Said, Spent, Visit, Visitor};
 use crate::views::tone_of;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -209,12 +209,7 @@ fn tell(desk: &Desk, visitor: &Visitor, (notice, typed): (Notice, Option<String>
         Notice::Refused { refusal, .. } if refusal.code() != Code::SecretInCommand => typed,
         _ => None,
     };
-    desk.front.sessions.answer(visitor, Said { tone: tone(&notice), told, retype });
-}
-
-/// A title with no rows is a remark of the console itself.
-fn tone(notice: &Notice) -> Tone {
-    tone_of(notice)
+    desk.front.sessions.answer(visitor, Said { tone: tone_of(&notice), told, retype });
 }
 
 fn note(title: &str) -> (Notice, Option<String>) {

@@ -72,10 +72,30 @@ mod tests {
     fn only_this_machine() {
         assert!(Listen::parse("127.0.0.1:8123").is_ok());
         assert!(Listen::parse("[::1]:0").is_ok());
-        refused("0.0.0.0:8123", expect!["the console listens on this machine only (127.0.0.1 or [::1]), not on `0.0.0.0:8123`; use an SSH tunnel from elsewhere"]);
-        refused("[::]:8123", expect!["the console listens on this machine only (127.0.0.1 or [::1]), not on `[::]:8123`; use an SSH tunnel from elsewhere"]);
-        refused("192.168.1.4:80", expect!["the console listens on this machine only (127.0.0.1 or [::1]), not on `192.168.1.4:80`; use an SSH tunnel from elsewhere"]);
-        refused("[::ffff:10.0.0.1]:80", expect!["the console listens on this machine only (127.0.0.1 or [::1]), not on `[::ffff:10.0.0.1]:80`; use an SSH tunnel from elsewhere"]);
+        refused(
+            "0.0.0.0:8123",
+            expect![
+                "the console listens on this machine only (127.0.0.1 or [::1]), not on `0.0.0.0:8123`; use an SSH tunnel from elsewhere"
+            ],
+        );
+        refused(
+            "[::]:8123",
+            expect![
+                "the console listens on this machine only (127.0.0.1 or [::1]), not on `[::]:8123`; use an SSH tunnel from elsewhere"
+            ],
+        );
+        refused(
+            "192.168.1.4:80",
+            expect![
+                "the console listens on this machine only (127.0.0.1 or [::1]), not on `192.168.1.4:80`; use an SSH tunnel from elsewhere"
+            ],
+        );
+        refused(
+            "[::ffff:10.0.0.1]:80",
+            expect![
+                "the console listens on this machine only (127.0.0.1 or [::1]), not on `[::ffff:10.0.0.1]:80`; use an SSH tunnel from elsewhere"
+            ],
+        );
         refused("localhost:80", expect!["`localhost:80` is not an address with a port, such as 127.0.0.1:8123"]);
         refused("127.0.0.1", expect!["`127.0.0.1` is not an address with a port, such as 127.0.0.1:8123"]);
     }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixListener, UnixStream, lookup_host};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -33,7 +33,7 @@ const MOST_NOTES: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection on which nothing moves for so long is closed. Longer than any keep-alive of the tools.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 
 /// Where jobs may never connect by a name: the worker's own services.
 #[derive(Debug, Clone, Default)]
@@ -132,13 +132,8 @@ impl Shared {
     }
 
     async fn carry(&self, mut client: UnixStream) {
-        let Ok(_slot) = self.slots.try_acquire() else {
-            self.note(format!("egress refused: more than {MOST_CONNECTIONS} connections at once"));
-            drop(client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await);
-            return;
-        };
         match self.open(&mut client).await {
-            Ok((server, early)) => {
+            Ok((server, early, _slot)) => {
                 if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
                     tunnel::run(client, server, &early, IDLE).await;
                 }
@@ -152,20 +147,24 @@ impl Shared {
     }
 
     /// Reads the request and connects, or says why not.
-    async fn open(&self, client: &mut UnixStream) -> Result<(TcpStream, Vec<u8>), No> {
+    async fn open(&self, client: &mut UnixStream) -> Result<(TcpStream, Vec<u8>, SemaphorePermit<'_>), No> {
         let asked = timeout(PATIENCE, request::read(client)).await;
         let asked = asked.map_err(|_| No("408 Request Timeout", "no request came in time".into()))?;
         let Asked { authority, early } = asked.map_err(|error| No("400 Bad Request", error.to_string()))?;
-        let wanted: HostPort = authority.parse().map_err(|error| {
-            No("403 Forbidden", format!("`{}`: {error}", shown(&authority)))
-        })?;
+        // Only after the request was read: an answer before it would be lost in the reset of the connection.
+        let slot = self
+            .slots
+            .try_acquire()
+            .map_err(|_| No("503 Service Unavailable", format!("more than {MOST_CONNECTIONS} connections at once")))?;
+        let wanted: HostPort =
+            authority.parse().map_err(|error| No("403 Forbidden", format!("`{}`: {error}", shown(&authority))))?;
         if !self.allowed.hosts.contains(&wanted) {
             return Err(No("403 Forbidden", format!("`{wanted}` is not a host of the job's target")));
         }
         let address = self.resolve(&wanted).await?;
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
         match connected {
-            Ok(Ok(server)) => Ok((server, early)),
+            Ok(Ok(server)) => Ok((server, early, slot)),
             Ok(Err(error)) => Err(No("502 Bad Gateway", format!("`{wanted}` cannot be reached: {error}"))),
             Err(_) => Err(No("504 Gateway Timeout", format!("`{wanted}` does not answer"))),
         }
@@ -182,8 +181,10 @@ impl Shared {
             },
             Host::Name(name) => {
                 let found = timeout(PATIENCE, lookup_host((name.as_str(), wanted.port()))).await;
-                let found = found.map_err(|_| No("504 Gateway Timeout", format!("`{wanted}` was not resolved in time")))?;
-                let found = found.map_err(|error| No("502 Bad Gateway", format!("`{wanted}` has no address: {error}")))?;
+                let found =
+                    found.map_err(|_| No("504 Gateway Timeout", format!("`{wanted}` was not resolved in time")))?;
+                let found =
+                    found.map_err(|error| No("502 Bad Gateway", format!("`{wanted}` has no address: {error}")))?;
                 choose(&found.collect::<Vec<_>>(), &self.allowed.own).map_err(forbidden)
             }
         }

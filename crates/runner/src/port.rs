@@ -98,7 +98,7 @@ pub struct Exit {
 /// Which program ran, and what protected it; for the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// The program's path inside the jail.
+    /// The program's path, as the recipe names it.
     pub program: PathBuf,
     /// SHA-256 of its bytes.
     pub digest: Digest,

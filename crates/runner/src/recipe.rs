@@ -144,7 +144,8 @@ limits:
 
     #[test]
     fn an_unknown_key_and_a_repeated_one_are_refused_with_their_lines() {
-        let known = "it has version, programs, manifest, files, files_if_present, env, credential, egress, isolation, limits";
+        let known =
+            "it has version, programs, manifest, files, files_if_present, env, credential, egress, isolation, limits";
         let shell = format!("r.yaml:4:1: the file has no key `shell`; {known}");
         mistakes("credential: none", "shell: /bin/sh\ncredential: none", &[&shell]);
         mistakes("egress: none", "egress: none\negress: target", &["r.yaml:6:1: `egress` is here twice"]);

@@ -2,14 +2,18 @@
 //!
 //! The program is at once test runner, launcher of its jobs, and the command inside them.
 
+#![expect(clippy::unwrap_used, reason = "a test whose surroundings cannot be made fails")]
+
 mod support;
 
 use countersign_audit::clock::SystemClock;
 use countersign_core::outcome::Ending;
 use countersign_core::time::{Clock, Timestamp};
+use countersign_runner::target::Target;
 use countersign_runner::{Narrower, Output, RunFault, Runner as _};
 use std::sync::Arc;
 use std::time::Duration;
+use support::kubernetes::Server;
 use support::{Ask, INSIDE, TOKEN, World, harness, inside, processes_with};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +27,7 @@ fn main() {
         p15_metacharacters_are_literal,
         p16_the_workers_files_and_environment_are_not_there,
         p17_only_the_allowed_address_is_reached,
+        p17_kubectl_reaches_its_target_through_the_proxy,
         p18_the_kubeconfig_is_the_jobs_own_and_private,
         p20_a_cancelled_job_leaves_nobody,
         p20_a_job_that_ignores_the_end_is_killed,
@@ -63,7 +68,8 @@ async fn p16_the_workers_files_and_environment_are_not_there() {
     let canary = canary.to_string_lossy().into_owned();
     let own = format!("/proc/{}/environ", std::process::id());
     let keys = world.folder.path().join("keys/worker.key").to_string_lossy().into_owned();
-    let paths = [canary.as_str(), &own, &keys, "/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/root/etc/shadow"];
+    let paths =
+        [canary.as_str(), &own, &keys, "/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/root/etc/shadow"];
     let argv: Vec<&str> = ["inside", INSIDE, "read"].into_iter().chain(paths).collect();
     let (exit, output) = world.text(&argv).await;
     assert_eq!(exit.code, Some(0), "{output}");
@@ -79,7 +85,8 @@ async fn p17_only_the_allowed_address_is_reached() {
     let world = World::new(&[allowed.clone(), "169.254.169.254:80".into()]).await;
 
     // Without the proxy there is no route, not even to what is allowed.
-    let argv = ["inside", INSIDE, "connect", &allowed, &other, "169.254.169.254:80", "192.0.2.1:443", "[fd00:ec2::254]:80"];
+    let argv =
+        ["inside", INSIDE, "connect", &allowed, &other, "169.254.169.254:80", "192.0.2.1:443", "[fd00:ec2::254]:80"];
     let (_, output) = world.text(&argv).await;
     assert_eq!(output.lines().count(), 5, "{output}");
     assert!(!output.contains(": connected"), "{output}");
@@ -94,6 +101,23 @@ async fn p17_only_the_allowed_address_is_reached() {
     assert_eq!(output.matches("HTTP/1.1 403 Forbidden").count(), 3, "{output}");
     let noted = |text: &str| exit.notes.iter().any(|note| note.contains(text));
     assert!(noted(&other) && noted("metadata.google.internal") && noted("link-local"), "{:?}", exit.notes);
+    world.close().await;
+}
+
+async fn p17_kubectl_reaches_its_target_through_the_proxy() {
+    let server = Server::new().await;
+    let target = Target::of_address(server.url(), Some(server.ca_pem.clone())).unwrap();
+    let world = World::with_kubectl(target).await;
+    let kubectl = world.jail.programs().find(|program| program.name == "kubectl");
+    let kubectl = kubectl.expect("the tests need a kubectl that is no dispatcher").clone();
+    let argv = ["kubectl", "get", "--raw", "/healthz"];
+    // The server gives the token back, as a careless webhook would.
+    let body = format!("healthy {TOKEN}");
+    let ((exit, output), head) = tokio::join!(world.text(&argv), server.answer(&body));
+    assert_eq!((exit.code, output.as_str()), (Some(0), "healthy [redacted:leased-token]"), "{:?}", exit.notes);
+    assert!(head.starts_with("GET /healthz HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_lowercase().contains(&format!("\r\nauthorization: bearer {TOKEN}\r\n")), "{head}");
+    assert_eq!((exit.ran.program, exit.ran.digest), (kubectl.path, kubectl.digest));
     world.close().await;
 }
 
@@ -114,9 +138,16 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 /// Starts a shell that says `ready` when it has escaped grandchildren, and calls `then` at that moment.
-async fn with_grandchildren(prefix: &str, mark: &str, ask: impl FnOnce(&mut Ask<'_>), then: impl FnOnce()) -> (World, countersign_runner::Exit, Duration) {
+async fn with_grandchildren(
+    prefix: &str,
+    mark: &str,
+    ask: impl FnOnce(&mut Ask<'_>),
+    then: impl FnOnce(),
+) -> (World, countersign_runner::Exit, Duration) {
     let world = World::new(&[]).await;
-    let script = format!("{prefix} setsid sleep {mark} & (setsid setsid sleep {mark} &) ; (sleep {mark} &) ; echo ready; while :; do sleep {mark}; done");
+    let script = format!(
+        "{prefix} setsid sleep {mark} & (setsid setsid sleep {mark} &) ; (sleep {mark} &) ; echo ready; while :; do sleep {mark}; done"
+    );
     let argv = ["sh", "-c", &script];
     let mut it = Ask::apply(&argv);
     ask(&mut it);
@@ -129,7 +160,7 @@ async fn with_grandchildren(prefix: &str, mark: &str, ask: impl FnOnce(&mut Ask<
         let asked = SystemClock.boottime();
         then();
         while chunks.recv().await.is_some() {}
-        SystemClock.boottime() - asked
+        SystemClock.boottime().saturating_sub(asked)
     };
     let (exit, took) = tokio::join!(world.jail.run(on_record, &lease, out), follow);
     assert_eq!(processes_with(mark), Vec::<std::path::PathBuf>::new());
@@ -236,8 +267,6 @@ async fn p44_an_output_bomb_is_bounded() {
     let world = World::new(&[]).await;
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = peak();
-    let ask = Ask::apply(&["inside", INSIDE, "silence"]);
-    drop(ask);
     let narrower = Narrower { output_bytes: Some(1 << 20), wall: None };
     // A wider limit than the recipe's changes nothing; a narrower one ends the job.
     let (exit, output) = world.run(Ask { narrower, ..Ask::apply(&["yes", "bomb"]) }).await;
@@ -345,12 +374,7 @@ async fn p59_the_environment_is_the_recipes() {
     let (_, output) = world.text(&["inside", INSIDE, "environment"]).await;
     let mut lines: Vec<&str> = output.lines().collect();
     lines.sort_unstable();
-    let expected = [
-        "\"HOME\"=\"/home/job\"",
-        "\"KUBECONFIG\"=\"/home/job/kubeconfig\"",
-        "\"LANG\"=\"C.UTF-8\"",
-        "\"PATH\"=\"/usr/bin\"",
-    ];
+    let expected = ["HOME=/home/job", "KUBECONFIG=/home/job/kubeconfig", "LANG=C.UTF-8", "PATH=/usr/bin"];
     assert_eq!(lines, expected);
     // The program was copied into the world's folder; put another one there, and it does not run.
     std::fs::remove_file(world.folder.path().join("inside")).unwrap();
@@ -370,7 +394,7 @@ async fn a_lease_of_another_invocation_is_refused() {
     world.close().await;
 }
 
-/// The real clock, a minute ahead once it is told to.
+/// The real clock, half a minute ahead once it is told to.
 #[derive(Debug, Default)]
 struct Late(std::sync::atomic::AtomicBool);
 

@@ -288,6 +288,16 @@ fn unknown(text: &str, word: &Word, vocabulary: &Vocabulary) -> Box<countersign_
     .over(word)
 }
 
+/// `plural.group` of an object's own `kind` and API group: the name it has in resources and
+/// effects. A kind that is not built in gets the plural that English would give it.
+#[must_use]
+pub fn kind_name(kind: &str, group: &str) -> String {
+    let lower = kind.to_lowercase();
+    let known = ROWS.iter().find(|row| row.singular == lower && row.group == group);
+    let plural = known.map_or_else(|| format!("{lower}s"), |row| row.plural.to_owned());
+    if group.is_empty() { plural } else { format!("{plural}.{group}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,14 +331,4 @@ mod tests {
         assert_eq!(kinds.len(), ALL.len());
         assert!(kinds.iter().all(|kind| kind.sensitivity == Sensitivity::Plain));
     }
-}
-
-/// `plural.group` of an object's own `kind` and API group: the name it has in resources and
-/// effects. A kind that is not built in gets the plural that English would give it.
-#[must_use]
-pub fn kind_name(kind: &str, group: &str) -> String {
-    let lower = kind.to_lowercase();
-    let known = ROWS.iter().find(|row| row.singular == lower && row.group == group);
-    let plural = known.map_or_else(|| format!("{lower}s"), |row| row.plural.to_owned());
-    if group.is_empty() { plural } else { format!("{plural}.{group}") }
 }

@@ -7,26 +7,26 @@ use countersign_console::Listen;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-pub const HOST: &str = "127.0.0.1:8123";
+pub(crate) const HOST: &str = "127.0.0.1:8123";
 
-pub fn world() -> World {
+pub(crate) fn world() -> World {
     World::on(Listen::parse(HOST).unwrap(), "a record")
 }
 
 /// What came back.
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The value of the nth field of this name.
-    pub fn field(&self, name: &str, nth: usize) -> String {
+    pub(crate) fn field(&self, name: &str, nth: usize) -> String {
         let mark = format!("name=\"{name}\" value=\"");
         let rest = self.text.split(&mark).nth(nth + 1).unwrap_or_else(|| panic!("no `{name}` in {}", self.text));
         rest.split('"').next().unwrap().to_owned()
@@ -34,7 +34,7 @@ impl Reply {
 }
 
 /// Sends exactly this.
-pub async fn send(world: &World, request: Request<Body>) -> Reply {
+pub(crate) async fn send(world: &World, request: Request<Body>) -> Reply {
     let response = world.router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
@@ -42,15 +42,15 @@ pub async fn send(world: &World, request: Request<Body>) -> Reply {
 }
 
 /// One session.
-pub struct Browser<'a> {
-    pub world: &'a World,
-    pub cookie: String,
-    pub csrf: String,
+pub(crate) struct Browser<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) cookie: String,
+    pub(crate) csrf: String,
 }
 
 impl<'a> Browser<'a> {
     /// Opens the printed address and picks a person.
-    pub async fn of(world: &'a World, person: &str) -> Self {
+    pub(crate) async fn of(world: &'a World, person: &str) -> Self {
         let path = world.console.url().replace(&format!("http://{HOST}"), "");
         let request = Request::get(path).header("host", HOST).body(Body::empty()).unwrap();
         let reply = send(world, request).await;
@@ -62,25 +62,25 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    pub async fn switch(&self, person: &str) {
+    pub(crate) async fn switch(&self, person: &str) {
         let nth = ["ann", "bob", "cho"].iter().position(|one| account(one) == account(person)).unwrap();
         let reply = self.post("/who", &[("person", &nth.to_string())]).await;
         assert_eq!((reply.status, reply.header("location")), (StatusCode::SEE_OTHER, "/"));
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         let request = Request::get(path).header("host", HOST).header("cookie", &self.cookie);
         send(self.world, request.body(Body::empty()).unwrap()).await
     }
 
     /// A form of one of the console's own pages, with its token.
-    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let all: Vec<(&str, &str)> = [("csrf", self.csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
         send(self.world, self.form(path, &all)).await
     }
 
     /// A form with exactly these fields.
-    pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request<Body> {
+    pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request<Body> {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         Request::post(path)
             .header("host", HOST)
@@ -92,28 +92,28 @@ impl<'a> Browser<'a> {
     }
 
     /// Types a line into the composer of the start page.
-    pub async fn types(&self, text: &str) -> Reply {
+    pub(crate) async fn types(&self, text: &str) -> Reply {
         let nonce = self.get("/").await.field("nonce", 0);
         self.post("/say", &[("nonce", &nonce), ("text", text)]).await
     }
 
     /// Presses a button of the card as the page shows it now.
-    pub async fn clicks(&self, id: &str, button: &str) -> Reply {
+    pub(crate) async fn clicks(&self, id: &str, button: &str) -> Reply {
         let page = self.get(&format!("/thread/{id}")).await;
-        let (nonce, decision) = match page.text.contains("name=\"decision\"") {
-            true => (page.field("nonce", 0), page.field("decision", 0)),
-            // No button is on the page: the click is made by hand, with the composer's nonce.
-            false => (page.field("nonce", 0), String::new()),
-        };
+        // Without any button on the page, the click is made by hand with the composer's nonce.
+        let has_buttons = page.text.contains("name=\"decision\"");
+        let decision = if has_buttons { page.field("decision", 0) } else { String::new() };
+        let nonce = page.field("nonce", 0);
         self.presses(id, button, &nonce, &decision).await
     }
 
-    pub async fn presses(&self, id: &str, button: &str, nonce: &str, decision: &str) -> Reply {
+    pub(crate) async fn presses(&self, id: &str, button: &str, nonce: &str, decision: &str) -> Reply {
         let fields = [("nonce", nonce), ("decision", decision), ("button", button), ("reason", "")];
         self.post(&format!("/thread/{id}/click"), &fields).await
     }
 }
 
-pub fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+pub(crate) fn encoded(text: &str) -> String {
+    let all: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    all.concat()
 }

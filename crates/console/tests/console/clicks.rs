@@ -176,6 +176,21 @@ async fn a_reject_carries_its_reason() {
 }
 
 #[tokio::test]
+async fn enter_in_a_text_field_never_presses_another_button() {
+    let world = world();
+    let thread = world.office.ask("ann", "Ann", "x", card(id("1"))).await;
+    let bob = Browser::of(&world, "bob").await;
+    bob.clicks(thread.as_str(), "show-whole").await;
+    let page = bob.get(&format!("/thread/{thread}")).await.text;
+    let forms: Vec<&str> = page.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap()).collect();
+    assert!(forms.iter().any(|form| form.contains("value=\"approve\"")));
+    for form in forms.iter().filter(|form| form.contains("type=\"text\"")) {
+        assert_eq!(form.matches("<button").count(), 1, "{form}");
+        assert!(!form.contains("value=\"approve\"") && !form.contains("value=\"confirm\""), "{form}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_asks_for_what_changed_and_gets_only_that() {
     let world = world();
     let thread = world.office.ask("ann", "Ann", "x", card(id("1"))).await;

@@ -25,14 +25,14 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 /// The first moment of every test.
-pub const START: Timestamp = Timestamp::from_millis(1_795_222_800_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_222_800_000);
 
 /// A clock that the test moves.
 #[derive(Debug)]
-pub struct Hand(AtomicI64);
+pub(crate) struct Hand(AtomicI64);
 
 impl Hand {
-    pub fn forward(&self, by: Duration) {
+    pub(crate) fn forward(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
@@ -47,7 +47,7 @@ impl Clock for Hand {
     }
 }
 
-pub fn account(user: &str) -> Account {
+pub(crate) fn account(user: &str) -> Account {
     Account { front: "console".into(), team: "demo".into(), user: user.into() }
 }
 
@@ -55,11 +55,11 @@ fn person(user: &str, name: &str, role: &str) -> Person {
     Person { account: account(user), name: name.into(), role: role.into() }
 }
 
-pub fn argv(elements: &[&str]) -> Argv {
+pub(crate) fn argv(elements: &[&str]) -> Argv {
     Argv::new(elements.iter().map(ToString::to_string).collect()).unwrap()
 }
 
-pub fn id(trigger: &str) -> InvocationId {
+pub(crate) fn id(trigger: &str) -> InvocationId {
     InvocationId::derive(Origin { deployment: "demo", front: "console", team: "demo", trigger }, START)
 }
 
@@ -72,7 +72,7 @@ struct Asked {
 }
 
 /// Holds what was asked and decided, and refuses what is late, foreign or changed.
-pub struct Office {
+pub(crate) struct Office {
     chat: Arc<dyn Chat>,
     asked: Mutex<Vec<Asked>>,
     received: Mutex<Vec<Inbound>>,
@@ -80,16 +80,16 @@ pub struct Office {
 
 impl Office {
     /// Everything that came in, in order.
-    pub fn received(&self) -> Vec<Inbound> {
+    pub(crate) fn received(&self) -> Vec<Inbound> {
         self.received.lock().unwrap().clone()
     }
 
-    pub fn state(&self, invocation: InvocationId) -> State {
+    pub(crate) fn state(&self, invocation: InvocationId) -> State {
         self.asked.lock().unwrap().iter().find(|one| one.card.invocation == invocation).unwrap().card.state
     }
 
     /// Opens a thread with this card, as if `requester` had asked.
-    pub async fn ask(&self, requester: &str, name: &str, title: &str, card: Card) -> ThreadId {
+    pub(crate) async fn ask(&self, requester: &str, name: &str, title: &str, card: Card) -> ThreadId {
         let new = NewThread {
             invocation: card.invocation,
             account: account(requester),
@@ -109,7 +109,7 @@ impl Office {
     }
 
     /// The card changes, in the gateway and on the page.
-    pub async fn change(&self, invocation: InvocationId, act: impl FnOnce(&mut Card)) {
+    pub(crate) async fn change(&self, invocation: InvocationId, act: impl FnOnce(&mut Card)) {
         let card = {
             let mut asked = self.asked.lock().unwrap();
             let one = asked.iter_mut().find(|one| one.card.invocation == invocation).unwrap();
@@ -202,7 +202,7 @@ impl Gate for Office {
 }
 
 /// An audit log with one record of a given text.
-pub struct Shelf(pub String);
+pub(crate) struct Shelf(pub(crate) String);
 
 #[async_trait]
 impl AuditView for Shelf {
@@ -232,7 +232,7 @@ impl AuditView for Shelf {
 }
 
 /// A destructive request that waits for people.
-pub fn card(invocation: InvocationId) -> Card {
+pub(crate) fn card(invocation: InvocationId) -> Card {
     let touched = |name: &str, uid: &str| Touched {
         verb: "delete".into(),
         kind: "pods".into(),
@@ -296,16 +296,16 @@ pub fn card(invocation: InvocationId) -> Card {
 }
 
 /// Everything together.
-pub struct World {
-    pub console: Console,
-    pub router: Router,
-    pub office: Arc<Office>,
-    pub chat: Arc<dyn Chat>,
-    pub clock: Arc<Hand>,
+pub(crate) struct World {
+    pub(crate) console: Console,
+    pub(crate) router: Router,
+    pub(crate) office: Arc<Office>,
+    pub(crate) chat: Arc<dyn Chat>,
+    pub(crate) clock: Arc<Hand>,
 }
 
 impl World {
-    pub fn on(listen: Listen, audit: &str) -> Self {
+    pub(crate) fn on(listen: Listen, audit: &str) -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(START.as_millis())));
         let next = AtomicU64::new(1);
         // Distinct and known: what is random elsewhere is counted here.
@@ -341,7 +341,7 @@ impl World {
 }
 
 /// What a run says, for pictures and tests.
-pub async fn ran(world: &World, thread: &ThreadId, invocation: InvocationId) {
+pub(crate) async fn ran(world: &World, thread: &ThreadId, invocation: InvocationId) {
     let chat = &world.chat;
     let progress = vec![Progress { rule: "prod-change".into(), agreed: 1, needed: 1 }];
     let says = [
@@ -369,7 +369,7 @@ pub async fn ran(world: &World, thread: &ThreadId, invocation: InvocationId) {
 }
 
 /// An effect with changed values.
-pub fn scaling(invocation: InvocationId) -> Effect {
+pub(crate) fn scaling(invocation: InvocationId) -> Effect {
     let change = Change { path: "/spec/replicas".into(), old: Some("3".into()), new: Some("6".into()) };
     let object = Touched {
         verb: "scale".into(),

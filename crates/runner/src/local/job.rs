@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** everything a job holds is released when its value is dropped, however that comes about.
 
+use super::LocalJail;
 use super::follow::{End, Followed, Stop, follow};
 use super::order::{Order, Taking};
 use super::pump::{Budget, Finished, Place, Stream};
-use super::LocalJail;
 use crate::egress::{Allowed, Proxy};
 use crate::folder::{JobFolder, Uid};
 use crate::kubeconfig;
 use crate::port::{Exit, Output, RunFault, StepOutput};
+use crate::program::Program;
 use crate::recipe::Credential;
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::Argv;
@@ -17,15 +18,15 @@ use countersign_core::digest::Digest;
 use countersign_core::outcome::Ending;
 use countersign_core::time::Clock;
 use countersign_jail::{
-    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Mount, MountKind, Plan, PrivateFile,
-    Stdin, Streams, Writable, spawn,
+    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Mount, MountKind, Plan,
+    PrivateFile, Stdin, Streams, Writable, spawn,
 };
 use countersign_redact::Patterns;
 use countersign_secrets::Lease;
 use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest as _, Sha256};
-use std::io;
 use std::future::Future;
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -183,7 +184,8 @@ impl Job {
     /// Runs one step in a jail of its own.
     async fn step(&self, argv: &Argv, report: &mut Report) -> Result<Next, RunFault> {
         let (streams, pipes) = pipes(self.order.taking).map_err(RunFault::Prepare)?;
-        let Jailed { link, mut launcher, .. } = spawn(&self.plan(argv), &self.launcher, streams).map_err(RunFault::Spawn)?;
+        let Jailed { link, mut launcher, .. } =
+            spawn(&self.plan(argv), &self.launcher, streams).map_err(RunFault::Spawn)?;
         let link = link.into_stream();
         link.set_nonblocking(true).map_err(RunFault::Prepare)?;
         let link = UnixStream::from_std(link).map_err(RunFault::Prepare)?;
@@ -293,12 +295,7 @@ impl Job {
     fn plan(&self, argv: &Argv) -> Plan {
         let level = self.order.level;
         let program = &self.order.usable.program;
-        let inside = match level {
-            Level::Strict => &program.path,
-            // Without a root of its own a file has its real name.
-            Level::Nested | Level::Job | Level::None => &program.file,
-        };
-        let inside = path_text(inside);
+        let inside = inside(level, program);
         let own = Mount { source: program.file.clone(), target: inside.clone(), kind: MountKind::File };
         let files = self.order.usable.files.iter().map(|file| file.mount(level));
         Plan {
@@ -314,6 +311,19 @@ impl Job {
             egress: self.egress.clone(),
             uid: self.uid.number,
         }
+    }
+}
+
+/// Where the program stands inside the jail.
+fn inside(level: Level, program: &Program) -> String {
+    match level {
+        // The job's own `/tmp` and home lie over the host's and would hide it.
+        Level::Strict if ["/tmp", HOME].iter().any(|own| program.path.starts_with(own)) => {
+            format!("/opt/countersign/{}", program.name)
+        }
+        Level::Strict => path_text(&program.path),
+        // Without a root of its own a file has its real name.
+        Level::Nested | Level::Job | Level::None => path_text(&program.file),
     }
 }
 

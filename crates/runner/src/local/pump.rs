@@ -6,8 +6,8 @@
 use countersign_core::digest::Digest;
 use countersign_redact::{Patterns, Redactor};
 use sha2::{Digest as _, Sha256};
-use std::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -40,7 +40,8 @@ impl Budget {
     /// How many of these bytes may still pass.
     fn take(&self, bytes: usize) -> usize {
         let wanted = bytes as u64;
-        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
+        let left =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
         let before = left.unwrap_or_default();
         if before < wanted {
             self.used_up.cancel();

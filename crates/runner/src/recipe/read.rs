@@ -82,8 +82,12 @@ impl Reader<'_> {
         let isolation = self.required(root, &fields, "isolation").and_then(|node| self.levels(node));
         let limits = self.required(root, &fields, "limits").and_then(|node| self.limits(node));
         match (credential, egress) {
-            (Some(Credential::Kubeconfig), Some(EgressRule::None)) | (Some(Credential::None), Some(EgressRule::Target)) => {
-                self.note(root.at, "`credential: kubeconfig` and `egress: target` go together: the one names the other's proxy");
+            (Some(Credential::Kubeconfig), Some(EgressRule::None))
+            | (Some(Credential::None), Some(EgressRule::Target)) => {
+                self.note(
+                    root.at,
+                    "`credential: kubeconfig` and `egress: target` go together: the one names the other's proxy",
+                );
             }
             _ => {}
         }
@@ -231,7 +235,10 @@ impl Reader<'_> {
             match text.parse() {
                 Ok(digest) => digests.push(digest),
                 Err(_) => {
-                    self.note(item.at, format!("`{}` is not of the form sha256:<64 lower-case hex digits>", shown(text)));
+                    self.note(
+                        item.at,
+                        format!("`{}` is not of the form sha256:<64 lower-case hex digits>", shown(text)),
+                    );
                 }
             }
         }

@@ -19,7 +19,9 @@ macro_rules! tests {
 pub(crate) fn run(tests: &[Test]) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        tests.iter().for_each(|Test(name, _)| println!("{name}: test"));
+        for Test(name, _) in tests {
+            println!("{name}: test");
+        }
         return;
     }
     let exact = arguments.iter().any(|argument| argument == "--exact");
@@ -28,7 +30,8 @@ pub(crate) fn run(tests: &[Test]) {
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|text| is(name, text));
     let mut failed = 0;
     for Test(name, body) in tests.iter().filter(|Test(name, _)| chosen(name)) {
-        let passed = catch_unwind(AssertUnwindSafe(|| tokio::runtime::Runtime::new().unwrap().block_on(body()))).is_ok();
+        let passed =
+            catch_unwind(AssertUnwindSafe(|| tokio::runtime::Runtime::new().unwrap().block_on(body()))).is_ok();
         println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
         failed += usize::from(!passed);
     }

@@ -8,16 +8,11 @@ use std::time::Duration;
 pub(crate) fn act(arguments: &[String]) {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["environment"] => std::env::vars_os().for_each(|(name, value)| println!("{name:?}={value:?}")),
+        ["environment"] => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
         ["read", paths @ ..] => paths.iter().for_each(|path| read(path)),
         ["connect", addresses @ ..] => addresses.iter().for_each(|address| connect(address)),
         ["proxy", authorities @ ..] => authorities.iter().for_each(|authority| proxy(authority)),
         ["secret"] => secret(),
-        ["silence"] => {
-            let mut byte = [0];
-            // Asked to end, it does not: the default action is for programs that have not ignored the signal.
-            let _ = std::io::stdin().read(&mut byte);
-        }
         other => panic!("unknown attack {other:?}"),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod harness;
 pub(crate) mod inside;
+pub(crate) mod kubernetes;
 pub(crate) mod policy;
 
 use countersign_audit::begin::Particulars;
@@ -27,7 +28,9 @@ use countersign_jail::LauncherPath;
 use countersign_runner::recipe::Recipe;
 use countersign_runner::target::{Target, Targets};
 use countersign_runner::{Exit, Known, LocalJail, Narrower, Output, OwnServices, RunFault, Runner as _, Settings};
-use countersign_secrets::{Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, WallLimits};
+use countersign_secrets::{
+    Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, WallLimits,
+};
 use policy::{OpenPolicy, POOL, requester};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -84,6 +87,27 @@ impl World {
     }
 
     pub(crate) async fn with_clock(allowed: &[String], clock: Arc<dyn Clock>) -> Self {
+        let target = Target {
+            address: "https://127.0.0.1:1".into(),
+            ca_pem: None,
+            allowed: allowed.iter().map(|text| text.parse().unwrap()).collect(),
+        };
+        let tests = |path: &Path| {
+            // A copy, so that nobody can change the program while the tests run, whatever the build folder's modes are.
+            let own = path.join("inside");
+            std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
+            Recipe::parse("tests.yaml", &recipe(&own)).unwrap()
+        };
+        Self::build(target, clock, tests).await
+    }
+
+    /// A world with kubectl, whose target this is.
+    pub(crate) async fn with_kubectl(target: Target) -> Self {
+        let kubectl = |_: &Path| shipped("kubectl");
+        Self::build(target, Arc::new(SystemClock), kubectl).await
+    }
+
+    async fn build(target: Target, clock: Arc<dyn Clock>, second: impl FnOnce(&Path) -> Recipe) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let tasks = TaskTracker::new();
@@ -92,13 +116,13 @@ impl World {
             Process { name: "worker", role: Role::Worker, pools: &[POOL] },
         ];
         std::fs::create_dir(path.join("keys")).unwrap();
-        let valid = (clock.now(), Duration::from_secs(86_400));
+        let valid = (clock.now(), Duration::from_hours(24));
         let root = keys::init(&path.join("keys"), DEPLOYMENT, valid, &processes).unwrap();
         let verifier = Verifier::new(root, DEPLOYMENT);
         let sealer = |name| keys::load_sealer(&path.join("keys"), name, DEPLOYMENT).unwrap();
         let log = open_log(path, sealer("worker"), verifier.clone(), &clock, &tasks).await;
-        let jail = LocalJail::open(settings(path, Arc::clone(&clock))).unwrap();
-        jail.learn(known(&jail, allowed));
+        let jail = LocalJail::open(settings(path, Arc::clone(&clock), second(path))).unwrap();
+        jail.learn(known(&jail, target));
         let broker = StaticBroker::new(credentials(), Arc::clone(&clock));
         let (gateway, policy, count) = (sealer("gateway"), OpenPolicy, AtomicU64::new(0));
         Self { folder, jail, clock, broker, log, gateway, verifier, policy, tasks, count }
@@ -106,7 +130,7 @@ impl World {
 
     /// Takes a command all the way to its record, as gateway and worker do.
     pub(crate) async fn on_record(&self, ask: &Ask<'_>) -> OnRecord {
-        let tool = Tool::Custom(ask.argv[0].to_owned());
+        let tool = Tool::from(ask.argv[0].to_owned());
         let scope = scope(ask.argv[0]);
         let command = policy::command(tool, ask.argv, ask.mode, scope);
         let trigger = self.count.fetch_add(1, Ordering::SeqCst).to_string();
@@ -198,16 +222,16 @@ async fn open_log(
     AuditLog::open(config).await.unwrap()
 }
 
-fn settings(path: &Path, clock: Arc<dyn Clock>) -> Settings {
-    // A copy, so that nobody can change the program while the tests run, whatever the build folder's modes are.
-    let own = path.join("inside");
-    std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
-    let shipped = Recipe::shipped().into_iter().filter(|recipe| recipe.programs.contains_key("printf"));
-    let tests = Recipe::parse("tests.yaml", &recipe(&own)).unwrap();
+/// The shipped recipe that has this program.
+fn shipped(program: &str) -> Recipe {
+    Recipe::shipped().into_iter().find(|recipe| recipe.programs.contains_key(program)).unwrap()
+}
+
+fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Settings {
     Settings {
         launcher: LauncherPath::this_program(),
         run_folder: path.join("run"),
-        recipes: shipped.chain([tests]).collect(),
+        recipes: vec![shipped("printf"), second],
         programs: BTreeMap::new(),
         uids: 61_000..61_016,
         own_services: OwnServices::default(),
@@ -240,13 +264,8 @@ limits:
     )
 }
 
-fn known(jail: &LocalJail, allowed: &[String]) -> Known {
+fn known(jail: &LocalJail, target: Target) -> Known {
     let names: Vec<String> = jail.programs().map(|program| program.name.clone()).collect();
-    let target = Target {
-        address: "https://127.0.0.1:1".into(),
-        ca_pem: None,
-        allowed: allowed.iter().map(|text| text.parse().unwrap()).collect(),
-    };
     Known {
         targets: Targets::from([("demo".to_owned(), target)]),
         commands: names.into_iter().map(|name| (name.clone(), name)).collect(),
@@ -255,7 +274,7 @@ fn known(jail: &LocalJail, allowed: &[String]) -> Known {
 
 /// The programs with a credential have a target; those of coreutils have neither.
 fn scope(program: &str) -> Scope {
-    let target = matches!(program, "sh" | "inside").then(|| "demo".to_owned());
+    let target = matches!(program, "sh" | "inside" | "kubectl").then(|| "demo".to_owned());
     Scope { target, ..Scope::default() }
 }
 
@@ -264,8 +283,8 @@ fn credentials() -> StaticConfig {
     let token = || Credential::BearerToken("env:TOKEN".parse::<Reference>().unwrap());
     StaticConfig {
         credentials: classes.into_iter().map(|class| (("demo".to_owned(), class), token())).collect(),
-        without_credential: Recipe::shipped().iter().flat_map(|recipe| recipe.programs.keys().cloned()).collect(),
-        wall: WallLimits { default: Duration::from_secs(60), by_tool: BTreeMap::new() },
+        without_credential: shipped("printf").programs.into_keys().collect(),
+        wall: WallLimits { default: Duration::from_mins(1), by_tool: BTreeMap::new() },
         environment: BTreeMap::from([("TOKEN".to_owned(), TOKEN.into())]),
     }
 }

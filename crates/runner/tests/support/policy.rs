@@ -3,9 +3,7 @@
 use countersign_core::action::{Action, Resource, Scope};
 use countersign_core::command::{Argv, Command, CommandParts, EffectForm, PreviewPlan, Tool};
 use countersign_core::digest::Digest;
-use countersign_core::policy::{
-    Allowance, Canonical, Confirmation, Facts, Judgement, Policy, PolicyDigests, Request,
-};
+use countersign_core::policy::{Allowance, Canonical, Confirmation, Facts, Judgement, Policy, PolicyDigests, Request};
 use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Refusal;
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity, Tier};

@@ -1,0 +1,10 @@
+//! Whole conversations against a whole installation: real queue, real log, real jail, real
+//! kubectl, and a Kubernetes API that holds state.
+//!
+//! `scenarios` read like a thread. `attacks` are named after the properties they hold.
+
+mod attacks;
+mod programs;
+mod scenarios;
+mod tampering;
+mod world;

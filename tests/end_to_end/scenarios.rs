@@ -1,0 +1,124 @@
+//! What people do all day, told as their threads.
+
+use crate::world::World;
+use countersign_chat::{Answer, Button, EffectView, Notice, State};
+use countersign_core::refusal::Code;
+
+#[tokio::test]
+async fn a_read_runs_at_once_with_the_read_credential() {
+    let w = World::start().await;
+    let id = w.asks("dee", "/kubectl get pods -n payments --context prod").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::Done { exit: 0 });
+    assert!(w.chat.transcript(&thread).contains("api-7f"), "{}", w.chat.transcript(&thread));
+    let users: Vec<_> = w.prod().requests().into_iter().filter_map(|request| request.account).collect();
+    assert!(!users.is_empty() && users.iter().all(|user| user == "read"), "{users:?}");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_destructive_command_waits_for_two_people() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/kubectl delete pod api-7f -n payments --context prod --apply").await;
+    let thread = w.asking(id).await;
+    let card = thread.card.expect("there is a card");
+    assert!(matches!(&card.effect, EffectView::Found(effect) if effect.objects.len() == 1), "{:?}", card.effect);
+    w.approves("bob", id).await;
+    assert_eq!((w.runs(id).await, w.changes().len()), (0, 0));
+    w.approves("cho", id).await;
+    let (state, _) = w.ended(id).await;
+    assert_eq!((state, w.runs(id).await), (State::Done { exit: 0 }, 1));
+    let changes = w.changes();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(changes[0].account.as_deref(), Some("destructive"));
+    assert!(w.prod().object("pods", Some("payments"), "api-7f").is_none());
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_sandbox_needs_nobody() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/kubectl scale deployment api --replicas=5 -n payments --context dev --apply").await;
+    assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
+    let dev = &w.demo.clusters["dev"];
+    let replicas =
+        dev.object("deployments", Some("payments"), "api").expect("it is seeded")["spec"]["replicas"].clone();
+    assert_eq!(replicas, 5);
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_command_without_kubectl_goes_the_whole_way() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/restart-report service=checkout --apply").await;
+    w.asking(id).await;
+    w.approves("bob", id).await;
+    w.approves("cho", id).await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::Done { exit: 0 });
+    assert!(w.chat.transcript(&thread).contains("checkout was restarted"));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn the_requester_takes_it_back() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/restart-report service=checkout --apply").await;
+    w.asking(id).await;
+    let answer = w.clicks("ann", id, Button::Cancel).await;
+    assert!(matches!(answer, Answer::Said(Notice::Cancelled { was_running: false, .. })), "{answer:?}");
+    assert_eq!((w.ended(id).await.0, w.runs(id).await), (State::Cancelled, 0));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_failing_command_says_its_exit_code() {
+    let w = World::start().await;
+    let id = w.asks("dee", "/kubectl get pod nobody -n payments --context prod").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::Done { exit: 1 });
+    assert!(w.chat.transcript(&thread).contains("not found"));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_previewed_is_not_asked_for() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/kubectl delete pod nobody -n payments --context prod --apply").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!((state, w.runs(id).await), (State::Refused, 0));
+    assert!(w.chat.transcript(&thread).contains("not found"), "{}", w.chat.transcript(&thread));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn questions_to_countersign_are_answered_and_run_nothing() {
+    let w = World::start().await;
+    for text in ["/countersign help", "/countersign catalog", "/countersign pending", "/countersign whoami"] {
+        let answer = w.types("dee", text).await;
+        assert!(matches!(answer, Answer::Said(_)), "{text}: {answer:?}");
+    }
+    let answer =
+        w.types("ann", "/countersign can-i kubectl delete pod api-7f -n payments --context prod --apply").await;
+    let Answer::Said(Notice::Listed { title, rows }) = answer else { panic!("{answer:?}") };
+    assert_eq!(title, "Yes, if people agree");
+    assert!(rows.iter().any(|row| row.says.contains("prod-destructive")), "{rows:?}");
+    assert!(w.records().await.iter().all(|record| record.event.argv.is_none()));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_vote_is_kept_and_counts_once() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/restart-report service=checkout --apply").await;
+    w.asking(id).await;
+    w.approves("bob", id).await;
+    let queue = w.demo.installation.queue.clone();
+    assert_eq!(queue.open().await.expect("the queue is there"), vec![id]);
+    let papers = queue.papers(id).await.expect("the queue is there");
+    assert_eq!(papers.ballots.len(), 1);
+    assert_eq!(w.in_vain("bob", id, Button::Approve).await, Code::AlreadyVoted);
+    w.approves("cho", id).await;
+    assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
+    w.end().await;
+}
