@@ -122,3 +122,27 @@ async fn a_vote_is_kept_and_counts_once() {
     assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
     w.end().await;
 }
+
+#[tokio::test]
+async fn a_scale_and_an_undo_show_what_they_would_change() {
+    let w = World::start().await;
+    let restarted = w.asks("ann", "/kubectl rollout restart deployment api -n payments --context dev --apply").await;
+    assert_eq!(w.ended(restarted).await.0, State::Done { exit: 0 });
+    for (text, wanted) in [
+        ("/kubectl scale deployment api --replicas=9 -n payments --context prod", "/spec/replicas: 3 -> 9"),
+        ("/kubectl rollout undo deployment api -n payments --context dev", "restartedAt: "),
+        (
+            "/kubectl label pod api-7f tier=gold -n payments --context prod",
+            "/metadata/labels/tier: nothing -> \"gold\"",
+        ),
+    ] {
+        let id = w.asks("ann", text).await;
+        let (state, thread) = w.ended(id).await;
+        let Some(EffectView::Found(effect)) = thread.card.as_ref().map(|card| &card.effect) else {
+            panic!("{text} ended as {state:?}:\n{}", w.chat.transcript(&thread));
+        };
+        let lines: Vec<String> = effect.objects.iter().map(countersign_core::effect::Touched::line).collect();
+        assert!(lines.join("\n").contains(wanted), "{text}: {lines:?}");
+    }
+    w.end().await;
+}

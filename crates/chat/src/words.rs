@@ -1,6 +1,6 @@
 //! Times, durations and foreign text, as people read them.
 //!
-//! **Invariant:** what [`line`] returns is one line without a character that could hide, reorder
+//! **Invariant:** what [`line()`] returns is one line without a character that could hide, reorder
 //! or overwrite anything; no character is lost on the way.
 
 use countersign_core::refusal::is_deceptive;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the console decides nothing and believes no field about who somebody is: an
 //! account comes from the session alone. Nothing foreign reaches a page except as a
-//! [`Shown`](shown::Shown), which cannot hold a character that hides or reorders, and templates
+//! `Shown`, which cannot hold a character that hides or reorders, and templates
 //! escape that once more.
 //!
 //! Deliberately absent: a listen address that another machine could reach, and any way to

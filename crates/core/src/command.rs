@@ -173,6 +173,13 @@ pub enum EffectForm {
     KubernetesDiff,
     /// The one step prints the objects that would go or be acted on (`-o json`).
     KubernetesObjects,
+    /// Step 1 prints the objects as they are; step 2 is the dry run, which must succeed, and
+    /// whose output is the old object: the difference is `/spec/replicas` and argv's number.
+    KubernetesScale,
+    /// Step 1 prints the deployments as they are, step 2 the replica sets of the place, step 3 is
+    /// the dry run, which must succeed and prints the old object: the difference is the template
+    /// of the revision that is gone back to.
+    KubernetesUndo,
     /// The steps' output is shown as it is.
     Text,
 }

@@ -3,6 +3,8 @@
 //! **Invariant:** the same state of the target gives the same effect, byte for byte; values of
 //! Secret kinds never become part of one.
 
+mod revised;
+
 use countersign_core::command::{Command, EffectForm};
 use countersign_core::effect::{Change, Effect, Touched};
 use countersign_core::id::InvocationId;
@@ -28,6 +30,9 @@ pub(crate) enum EffectError {
     /// An object without kind or name.
     #[error("the preview's step {0} printed something that is not a Kubernetes object")]
     NotAnObject(usize),
+    /// What the command would bring about does not stand anywhere.
+    #[error("the {0} cannot be found")]
+    NoNewValue(&'static str),
 }
 
 /// Whose effect it is.
@@ -59,9 +64,17 @@ pub(crate) fn read(
         (EffectForm::KubernetesDiff, [before, after]) => {
             (changed(verb, &objects(0, before.stdout)?, objects(1, after.stdout)?), None)
         }
+        (EffectForm::KubernetesScale, [before, _]) => (revised::scaled(command, &documents(0, before.stdout)?)?, None),
+        (EffectForm::KubernetesUndo, [before, sets, _]) => {
+            let (before, sets) = (documents(0, before.stdout)?, documents(1, sets.stdout)?);
+            (revised::undone(command, &before, &sets)?, None)
+        }
         (EffectForm::Text, all) => (Vec::new(), Some(all.iter().map(|step| step.stdout).collect::<String>())),
         (EffectForm::KubernetesObjects, other) => return Err(EffectError::Steps(other.len(), 1)),
-        (EffectForm::KubernetesDiff, other) => return Err(EffectError::Steps(other.len(), 2)),
+        (EffectForm::KubernetesDiff | EffectForm::KubernetesScale, other) => {
+            return Err(EffectError::Steps(other.len(), 2));
+        }
+        (EffectForm::KubernetesUndo, other) => return Err(EffectError::Steps(other.len(), 3)),
     };
     Ok(Effect::new(owner.deployment, owner.pool, owner.invocation, objects, text))
 }
@@ -85,20 +98,21 @@ impl Object {
 }
 
 /// The objects of one step: a List, one object, or several documents one after the other.
-fn objects(step: usize, text: &str) -> Result<BTreeMap<Key, Object>, EffectError> {
-    let mut found = BTreeMap::new();
+fn documents(step: usize, text: &str) -> Result<Vec<Value>, EffectError> {
+    let mut found = Vec::new();
     for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
         let document = document.map_err(|source| EffectError::NotJson(step, source))?;
-        let items = match document.get("items").and_then(Value::as_array) {
-            Some(items) => items.clone(),
-            None => vec![document],
-        };
-        for item in &items {
-            let object = object(item).ok_or(EffectError::NotAnObject(step))?;
-            found.insert(object.key.clone(), object);
+        match document.get("items").and_then(Value::as_array) {
+            Some(items) => found.extend(items.iter().cloned()),
+            None => found.push(document),
         }
     }
     Ok(found)
+}
+
+fn objects(step: usize, text: &str) -> Result<BTreeMap<Key, Object>, EffectError> {
+    let objects = documents(step, text)?.into_iter().map(|item| object(&item).ok_or(EffectError::NotAnObject(step)));
+    objects.map(|object| object.map(|object| (object.key.clone(), object))).collect()
 }
 
 fn object(value: &Value) -> Option<Object> {
@@ -159,19 +173,17 @@ fn changed(verb: &str, before: &BTreeMap<Key, Object>, after: BTreeMap<Key, Obje
     let new = after.into_values().map(|object| {
         let nothing = BTreeMap::new();
         let old = before.get(&object.key).map_or(&nothing, |old| &old.leaves);
-        let paths: BTreeSet<&String> = old.keys().chain(object.leaves.keys()).collect();
-        let changes = paths
-            .into_iter()
-            .filter(|path| old.get(*path) != object.leaves.get(*path))
-            .map(|path| Change {
-                path: path.clone(),
-                old: old.get(path).cloned(),
-                new: object.leaves.get(path).cloned(),
-            })
-            .collect();
+        let changes = differences(old, &object.leaves);
         object.touched(verb, changes)
     });
     new.collect()
+}
+
+/// What is different between two sets of leaves, path by path.
+fn differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<Change> {
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differ = paths.into_iter().filter(|path| old.get(*path) != new.get(*path));
+    differ.map(|path| Change { path: path.clone(), old: old.get(path).cloned(), new: new.get(path).cloned() }).collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,15 @@ fn objects(argv: &Argv, target: &[String]) -> Result<Argv, ArgvError> {
     Argv::new(elements)
 }
 
+/// Every replica set of the place: the revisions that a deployment can go back to.
+fn revisions(argv: &Argv) -> Result<Argv, ArgvError> {
+    let place = |element: &&String| element.starts_with("--namespace=") || *element == "--all-namespaces";
+    let mut elements = ["kubectl", "get", "replicasets.apps"].map(str::to_owned).to_vec();
+    elements.extend(argv.elements().iter().filter(place).cloned());
+    elements.push("--output=json".to_owned());
+    Argv::new(elements)
+}
+
 /// What to run to see the effect of a mutating verb.
 ///
 /// `delete` and the rollout verbs without a dry run show the objects they act on.
@@ -39,8 +48,12 @@ pub(super) fn plan(verb: Does, argv: &Argv, target: &[String]) -> Result<Option<
     let now = objects(argv, target)?;
     Ok(match verb {
         Does::Get | Does::Describe | Does::Logs | Does::RolloutStatus | Does::RolloutHistory => None,
-        Does::Scale | Does::Label | Does::RolloutUndo => {
-            Some(PreviewPlan { steps: vec![now, dry_run(argv)?], form: EffectForm::KubernetesDiff })
+        Does::Label => Some(PreviewPlan { steps: vec![now, dry_run(argv)?], form: EffectForm::KubernetesDiff }),
+        // kubectl prints the object that it fetched before a dry-run scale or undo, not the new one.
+        Does::Scale => Some(PreviewPlan { steps: vec![now, dry_run(argv)?], form: EffectForm::KubernetesScale }),
+        Does::RolloutUndo => {
+            let steps = vec![now, revisions(argv)?, dry_run(argv)?];
+            Some(PreviewPlan { steps, form: EffectForm::KubernetesUndo })
         }
         Does::Delete | Does::RolloutRestart | Does::RolloutPause | Does::RolloutResume => {
             Some(PreviewPlan { steps: vec![now], form: EffectForm::KubernetesObjects })

@@ -252,9 +252,9 @@ fn previews_change_nothing() {
     previews(
         "kubectl scale deploy web --replicas=3 -o yaml --apply",
         expect![[r#"
-        KubernetesDiff
-        kubectl get deployments.apps/web --namespace=default --output=json
-        kubectl scale deployments.apps/web --namespace=default --replicas=3 --dry-run=server --output=json"#]],
+            KubernetesScale
+            kubectl get deployments.apps/web --namespace=default --output=json
+            kubectl scale deployments.apps/web --namespace=default --replicas=3 --dry-run=server --output=json"#]],
     );
     previews(
         "kubectl label node n1 x=y --overwrite",
@@ -266,9 +266,10 @@ fn previews_change_nothing() {
     previews(
         "kubectl rollout undo deploy/web",
         expect![[r#"
-        KubernetesDiff
-        kubectl get deployments.apps/web --namespace=default --output=json
-        kubectl rollout undo deployments.apps/web --namespace=default --dry-run=server --output=json"#]],
+            KubernetesUndo
+            kubectl get deployments.apps/web --namespace=default --output=json
+            kubectl get replicasets.apps --namespace=default --output=json
+            kubectl rollout undo deployments.apps/web --namespace=default --dry-run=server --output=json"#]],
     );
     previews(
         "kubectl rollout restart deploy/web",

@@ -253,6 +253,7 @@ async fn a_request_without_a_thread_yet_says_so_and_finds_it() {
 async fn old_threads_make_room_and_open_ones_stay() {
     let world = world();
     world.office.ask("ann", "Ann", "the one that waits", card(id("open"))).await;
+    world.clock.forward(Duration::from_secs(1));
     for nth in 0..250 {
         let mut over = card(id(&nth.to_string()));
         over.state = State::Done { exit: 0 };

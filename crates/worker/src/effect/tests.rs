@@ -7,10 +7,11 @@ use countersign_core::time::Timestamp;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
-fn command(verb: &str) -> Command {
+fn command(verb: &str, flags: &[&str]) -> Command {
+    let argv = Argv::new(vec!["kubectl".into(), verb.into()]).unwrap().with(flags).unwrap();
     Command::new(CommandParts {
         tool: Tool::Kubectl,
-        argv: Argv::new(vec!["kubectl".into(), verb.into()]).unwrap(),
+        argv,
         mode: Mode::Apply,
         action: Action {
             tool: "kubectl".into(),
@@ -30,6 +31,10 @@ fn command(verb: &str) -> Command {
 }
 
 fn read_all(form: EffectForm, steps: &[String]) -> Result<Effect, EffectError> {
+    read_as(form, "scale", &[], steps)
+}
+
+fn read_as(form: EffectForm, verb: &str, flags: &[&str], steps: &[String]) -> Result<Effect, EffectError> {
     let origin = Origin { deployment: "t", front: "t", team: "t", trigger: "t" };
     let owner = Owner {
         deployment: "t".into(),
@@ -37,7 +42,7 @@ fn read_all(form: EffectForm, steps: &[String]) -> Result<Effect, EffectError> {
         invocation: InvocationId::derive(origin, Timestamp::from_millis(0)),
     };
     let steps: Vec<_> = steps.iter().map(|text| Printed { stdout: text }).collect();
-    read(form, &command("scale"), &steps, owner)
+    read(form, &command(verb, flags), &steps, owner)
 }
 
 #[track_caller]
@@ -100,4 +105,52 @@ fn what_is_not_json_is_an_error_and_not_an_empty_effect() {
     ));
     assert!(matches!(read_all(EffectForm::KubernetesObjects, &["{}".into()]), Err(EffectError::NotAnObject(0))));
     assert!(matches!(read_all(EffectForm::KubernetesDiff, &["{}".into()]), Err(EffectError::Steps(1, 2))));
+}
+
+fn replica_set(revision: &str, image: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {"name": format!("api-{revision}"), "namespace": "payments", "uid": format!("rs{revision}"),
+            "annotations": {"deployment.kubernetes.io/revision": revision}, "ownerReferences": [{"uid": "u1"}]},
+        "spec": {"template": template(image, Some(revision))}})
+}
+
+fn template(image: &str, hash: Option<&str>) -> Value {
+    let mut template =
+        json!({"metadata": {"labels": {"app": "api"}}, "spec": {"containers": [{"name": "api", "image": image}]}});
+    if let Some(hash) = hash {
+        template["metadata"]["labels"]["pod-template-hash"] = hash.into();
+    }
+    template
+}
+
+fn undo(flags: &[&str]) -> Result<Effect, EffectError> {
+    let mut now = deployment(3, "7");
+    now["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "3"});
+    now["spec"]["template"] = template("api:3", None);
+    let mut stranger = replica_set("9", "evil:9");
+    stranger["metadata"]["ownerReferences"] = json!([{"uid": "u2"}]);
+    let sets = json!({"kind": "List", "items": [replica_set("1", "api:1"), replica_set("3", "api:3"), replica_set("2", "api:2"), stranger]});
+    read_as(EffectForm::KubernetesUndo, "rollout undo", flags, &[now.to_string(), sets.to_string(), now.to_string()])
+}
+
+/// kubectl's dry run of scale prints the object as it was.
+#[test]
+fn a_scale_shows_what_argv_asks_for_and_not_what_the_dry_run_printed() {
+    let steps = [deployment(3, "7").to_string(), deployment(3, "7").to_string()];
+    let effect = read_as(EffectForm::KubernetesScale, "scale", &["--replicas=5"], &steps).unwrap();
+    expect!["scale deployments.apps api in namespace payments (uid u1); /spec/replicas: 3 -> 5"]
+        .assert_eq(&effect.objects[0].line());
+    let same = read_as(EffectForm::KubernetesScale, "scale", &["--replicas=3"], &steps).unwrap();
+    assert_eq!(same.objects[0].changes, vec![]);
+    assert!(matches!(read_as(EffectForm::KubernetesScale, "scale", &[], &steps), Err(EffectError::NoNewValue(_))));
+}
+
+#[test]
+fn an_undo_shows_the_template_of_the_revision_that_is_gone_back_to() {
+    expect![[r#"rollout undo deployments.apps api in namespace payments (uid u1); /spec/template/spec/containers/0/image: "api:3" -> "api:2""#]]
+        .assert_eq(&undo(&[]).unwrap().objects[0].line());
+    expect![[r#"rollout undo deployments.apps api in namespace payments (uid u1); /spec/template/spec/containers/0/image: "api:3" -> "api:1""#]]
+        .assert_eq(&undo(&["--to-revision=1"]).unwrap().objects[0].line());
+    // A revision of somebody else's is nobody's.
+    assert!(matches!(undo(&["--to-revision=9"]), Err(EffectError::NoNewValue(_))));
 }

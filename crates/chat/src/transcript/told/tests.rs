@@ -487,7 +487,9 @@ fn long_output_has_a_head_a_tail_and_the_trouble_between() {
     let lines = lines.iter().map(ToString::to_string).collect();
     fold.add(&OutputPart { first_line: 0, stream: Stream::Out, lines });
     fold.add(&OutputPart { first_line: 6, stream: Stream::Err, lines: vec!["warning".into()] });
+    // A line at the margin, because the snapshot cuts what all lines have in common.
     expect![[r#"
+        Output
           | NAME    READY
           | api-1   1/1
           ~ 1 line not shown
@@ -495,7 +497,7 @@ fn long_output_has_a_head_a_tail_and_the_trouble_between() {
           ~ 2 lines not shown
           ! warning
     "#]]
-    .assert_eq(&output(&fold));
+    .assert_eq(&format!("Output\n{}", output(&fold)));
 }
 
 #[test]
