@@ -18,6 +18,7 @@ use countersign_core::seal::{Sealed, Sealer};
 use countersign_core::subject::Subject;
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::Errand;
+use countersign_policy::{Source, Sources};
 use countersign_queue::{Load, Offer, Paper, Repeat};
 use ed25519_dalek::SigningKey;
 use std::fs;
@@ -406,5 +407,61 @@ async fn p40_one_reject_ends_it_whatever_was_said_before() {
     assert_eq!((state, w.runs(id).await), (State::Rejected, 0));
     assert!(w.chat.transcript(&thread).contains("wrong service"));
     assert_eq!(w.in_vain("cho", id, Button::Approve).await, Code::UnknownButton);
+    w.end().await;
+}
+
+fn sources(rbac: String) -> Sources {
+    let catalog = countersign::demo::world::CATALOG;
+    Sources { rbac: Source::new("rbac.yaml", rbac), catalog: Source::new("catalog.yaml", catalog) }
+}
+
+#[tokio::test]
+async fn p34_a_bad_reload_keeps_the_last_good_policy_and_both_digests_are_on_record() {
+    let w = World::start().await;
+    let bad = sources("version: 1\nroles: {}\n".into());
+    let error = w.demo.installation.reload(&bad, &[]).await.expect_err("it has mistakes");
+    assert!(format!("{error:#}").contains("rbac.yaml:"), "{error:#}");
+    let id = w.asks("dee", "/disk-usage path=/tmp").await;
+    assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
+    let records = w.records().await;
+    let changed: Vec<_> = records.iter().filter(|one| one.event.kind == Kind::PolicyChanged).collect();
+    assert_eq!(changed.len(), 1);
+    let event = &changed[0].event;
+    assert_eq!(event.refusal.as_ref().map(countersign_core::refusal::Refusal::code), Some(Code::NoPolicy));
+    assert_eq!(event.details["new-rbac"], bad.digests().rbac.to_string());
+    assert_ne!(event.details["old-rbac"], event.details["new-rbac"]);
+    w.end().await;
+}
+
+#[tokio::test]
+async fn p34_a_good_reload_is_on_record_and_decides_from_then_on() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/kubectl label pod api-7f tier=gold -n payments --context dev").await;
+    assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
+    let shipped = countersign::demo::world::RBAC;
+    let without = shipped.replace("group: sre,          role: owner", "group: sre,          role: viewer");
+    assert_ne!(shipped, without);
+    w.demo.installation.reload(&sources(without), &[]).await.expect("it loads");
+    let refusal = w.refused("ann", "/kubectl label pod api-7f tier=gold -n payments --context dev").await;
+    assert_eq!(refusal.code(), Code::NotAllowed);
+    let changed = w.records().await.iter().filter(|one| one.event.kind == Kind::PolicyChanged).count();
+    assert_eq!(changed, 2, "gateway and worker each say so");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn p12_a_stricter_policy_at_the_worker_stops_what_was_approved() {
+    let w = World::start().await;
+    let id = w.asks("ann", RESTART).await;
+    w.asking(id).await;
+    w.approves("bob", id).await;
+    let shipped = countersign::demo::world::RBAC;
+    let stricter = shipped.replace("1 of sre and 1 of owners-of-target", "2 of sre and 1 of owners-of-target");
+    assert_ne!(shipped, stricter);
+    w.demo.installation.reload_workers(&sources(stricter), &[]).await.expect("it loads");
+    w.approves("cho", id).await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!((state, w.runs(id).await), (State::Refused, 0));
+    assert!(w.chat.transcript(&thread).contains("2 of sre"), "{}", w.chat.transcript(&thread));
     w.end().await;
 }

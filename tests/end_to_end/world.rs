@@ -43,25 +43,37 @@ impl World {
     }
 
     pub(crate) async fn with(clock: Arc<dyn Clock>, rbac: Option<String>) -> Self {
-        Self::try_with(clock, rbac).await.unwrap_or_else(|error| panic!("the world does not start: {error:#}"))
+        Self::try_with(clock, rbac).await.unwrap_or_else(|error| panic!("the world does not start: {error}"))
     }
 
     pub(crate) async fn try_with(clock: Arc<dyn Clock>, rbac: Option<String>) -> Result<Self, String> {
-        // Installed by whichever test comes first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let data = tempfile::tempdir().unwrap();
-        let chat = Arc::new(Recorder::new(clock.clone()));
-        let options = Options {
+        let options = |chat: Arc<Recorder>| Options {
             data: data.path().to_owned(),
-            chat: chat.clone(),
+            chat,
             clock: clock.clone(),
             launcher: launcher(),
             kubectl: None,
             own: None,
             rbac,
         };
+        let world = Self::try_around(options).await?;
+        Ok(Self { data, ..world })
+    }
+
+    /// A world of other options; its folder is the caller's.
+    pub(crate) async fn around(options: impl FnOnce(Arc<Recorder>) -> Options) -> Self {
+        Self::try_around(options).await.unwrap_or_else(|error| panic!("the world does not start: {error}"))
+    }
+
+    async fn try_around(options: impl FnOnce(Arc<Recorder>) -> Options) -> Result<Self, String> {
+        // Installed by whichever test comes first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let chat = Arc::new(Recorder::new(system_clock()));
+        let options = options(chat.clone());
+        let clock = options.clock.clone();
         let demo = Demo::start(options).await.map_err(|error| format!("{error:#}"))?;
-        Ok(Self { demo, chat, clock, data, nonces: AtomicU32::new(0) })
+        Ok(Self { demo, chat, clock, data: tempfile::tempdir().unwrap(), nonces: AtomicU32::new(0) })
     }
 
     pub(crate) fn prod(&self) -> &Cluster {

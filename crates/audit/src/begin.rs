@@ -90,11 +90,7 @@ impl BeginError {
     pub const fn owes(&self) -> Option<&Attempt> {
         match self {
             Self::Expired { owes, .. } | Self::ClockSkew { owes, .. } | Self::Unwritten { owes, .. } => owes.as_ref(),
-            Self::NotAWorker(_)
-            | Self::Closed(_)
-            | Self::Started(_)
-            | Self::Unanswered(_)
-            | Self::ShuttingDown => None,
+            Self::NotAWorker(_) | Self::Closed(_) | Self::Started(_) | Self::Unanswered(_) | Self::ShuttingDown => None,
         }
     }
 }

@@ -59,7 +59,9 @@ impl Directory {
             racers.into_iter().map(|racer| racer.join().expect("creating a file does not panic")).collect()
         });
         let winners = tries.iter().filter(|outcome| outcome.is_ok()).count();
-        if let Some(error) = tries.into_iter().find_map(|outcome| outcome.err().filter(|e| !matches!(e, PutError::Exists))) {
+        if let Some(error) =
+            tries.into_iter().find_map(|outcome| outcome.err().filter(|e| !matches!(e, PutError::Exists)))
+        {
             return Err(DirectoryError::Unwritable(folder(), error));
         }
         if winners != 1 {
@@ -98,7 +100,12 @@ impl Directory {
         let (folders, name) = split(key);
         let opened = open_folder(&self.root).and_then(|root| {
             let folder = folders.iter().try_fold(root, |folder, part| enter(&folder, part))?;
-            rustix::fs::openat(&folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+            rustix::fs::openat(
+                &folder,
+                name,
+                OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
+                Mode::empty(),
+            )
         });
         let file = match opened {
             Ok(file) => file,
@@ -199,10 +206,8 @@ fn write_whole(folder: &OwnedFd, name: &str, bytes: &[u8], at: Timestamp) -> Res
     let mut file = File::from(fd);
     let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
     file.write_all(bytes).map_err(errno)?;
-    let stamp = Timespec {
-        tv_sec: at.as_millis().div_euclid(1000),
-        tv_nsec: at.as_millis().rem_euclid(1000) * 1_000_000,
-    };
+    let stamp =
+        Timespec { tv_sec: at.as_millis().div_euclid(1000), tv_nsec: at.as_millis().rem_euclid(1000) * 1_000_000 };
     rustix::fs::futimens(file.as_fd(), &Timestamps { last_access: stamp, last_modification: stamp })?;
     file.sync_all().map_err(errno)
 }
@@ -217,7 +222,9 @@ fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<String>) ->
         let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let below = format!("{path}/");
         match enter(folder, &name) {
-            Ok(inner) if below.starts_with(prefix) || prefix.starts_with(&below) => visit(&inner, &path, prefix, found)?,
+            Ok(inner) if below.starts_with(prefix) || prefix.starts_with(&below) => {
+                visit(&inner, &path, prefix, found)?
+            }
             Ok(_) => {}
             // A link, a device or a plain file: listed by its name, so that a stranger is seen.
             Err(Errno::NOTDIR | Errno::LOOP) if path.starts_with(prefix) => found.push(path),

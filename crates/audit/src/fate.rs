@@ -87,11 +87,7 @@ impl FateDoc {
     /// When they are not a fate of this version, or of something else.
     pub fn read(bytes: &[u8], pool: &str, invocation: InvocationId) -> Result<Self, FateError> {
         let doc: Self = serde_json::from_slice(bytes).map_err(FateError::Unreadable)?;
-        if doc.v == 1 && doc.pool == pool && doc.invocation == invocation {
-            Ok(doc)
-        } else {
-            Err(FateError::Misplaced)
-        }
+        if doc.v == 1 && doc.pool == pool && doc.invocation == invocation { Ok(doc) } else { Err(FateError::Misplaced) }
     }
 }
 
@@ -170,8 +166,14 @@ pub async fn race(fate: &dyn Fate, deployment: &str, invocation: InvocationId) -
     }
     let [a, b, c, d, e, f, g, h] = docs.as_slice() else { return Err(FateError::NotExclusive(0)) };
     let tries = tokio::join!(
-        fate.decide(a), fate.decide(b), fate.decide(c), fate.decide(d),
-        fate.decide(e), fate.decide(f), fate.decide(g), fate.decide(h),
+        fate.decide(a),
+        fate.decide(b),
+        fate.decide(c),
+        fate.decide(d),
+        fate.decide(e),
+        fate.decide(f),
+        fate.decide(g),
+        fate.decide(h),
     );
     let tries = [tries.0?, tries.1?, tries.2?, tries.3?, tries.4?, tries.5?, tries.6?, tries.7?];
     let winners = tries.iter().filter(|one| one.mine).count();

@@ -79,7 +79,9 @@ impl Head {
             return Err(HeadError::OtherOrigin);
         }
         // Lines under other names are other people's signatures (witnesses), and no concern here.
-        let own = signatures.lines().find_map(|line| line.strip_prefix("\u{2014} ")?.strip_prefix(&origin)?.strip_prefix(' '));
+        let own = signatures
+            .lines()
+            .find_map(|line| line.strip_prefix("\u{2014} ")?.strip_prefix(&origin)?.strip_prefix(' '));
         let blob = own.and_then(|text| BASE64.decode(text).ok()).ok_or(HeadError::Forged)?;
         let (hash, signature) = blob.split_at_checked(4).ok_or(HeadError::Forged)?;
         let signature = Signature::from_slice(signature).map_err(|_| HeadError::Forged)?;

@@ -47,7 +47,9 @@ pub async fn show(sink: &dyn Sink, invocation: InvocationId) -> Result<Story, Re
             }
         }
     }
-    story.records.sort_by(|a, b| (a.at, stage(a.event.kind), &a.writer, a.seq).cmp(&(b.at, stage(b.event.kind), &b.writer, b.seq)));
+    story.records.sort_by(|a, b| {
+        (a.at, stage(a.event.kind), &a.writer, a.seq).cmp(&(b.at, stage(b.event.kind), &b.writer, b.seq))
+    });
     Ok(story)
 }
 
@@ -129,7 +131,8 @@ fn tell(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(actor) = &event.actor {
         let who = actor.principal.as_ref().map_or("somebody unknown".into(), |id| whole(&id.to_string()));
         let name = actor.name.as_ref().map(|name| format!("{} ", shown(name))).unwrap_or_default();
-        let from = actor.account.as_ref().map(|account| format!(" from {}", shown(&account.to_string()))).unwrap_or_default();
+        let from =
+            actor.account.as_ref().map(|account| format!(" from {}", shown(&account.to_string()))).unwrap_or_default();
         let known = actor.known_by.as_ref().map(|by| format!(", known by {}", shown(by))).unwrap_or_default();
         line("who", format!("{name}<{who}>{from}{known}"))?;
     }
@@ -143,8 +146,16 @@ fn tell(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line("command", whole(&argv.to_string()))?;
     }
     if let Some(scope) = &event.scope {
-        let parts = [("env", &scope.env), ("target", &scope.target), ("namespace", &scope.namespace), ("region", &scope.region)];
-        let parts: Vec<_> = parts.iter().filter_map(|(name, part)| part.as_ref().map(|part| format!("{name}={}", shown(part)))).collect();
+        let parts = [
+            ("env", &scope.env),
+            ("target", &scope.target),
+            ("namespace", &scope.namespace),
+            ("region", &scope.region),
+        ];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter_map(|(name, part)| part.as_ref().map(|part| format!("{name}={}", shown(part))))
+            .collect();
         line("where", parts.join(" "))?;
     }
     if let Some(tier) = event.tier {
@@ -197,7 +208,10 @@ fn tell_run(event: &Event, line: &mut dyn FnMut(&str, String) -> fmt::Result) ->
         line("fate", whole(fate))?;
     }
     for lease in &event.leases {
-        line("lease", format!("{} until {} (in fact {})", shown(&lease.id), lease.nominal_expiry, lease.effective_expiry))?;
+        line(
+            "lease",
+            format!("{} until {} (in fact {})", shown(&lease.id), lease.nominal_expiry, lease.effective_expiry),
+        )?;
     }
     if let Some(ticket) = &event.ticket {
         line("ticket", shown(ticket))?;
@@ -209,7 +223,10 @@ fn tell_run(event: &Event, line: &mut dyn FnMut(&str, String) -> fmt::Result) ->
     }
     if let Some(output) = &event.output {
         let object = output.object.as_deref().unwrap_or("not kept");
-        line("output", format!("{} ({} bytes, {} redactions, {})", shown(object), output.bytes, output.redactions, output.digest))?;
+        line(
+            "output",
+            format!("{} ({} bytes, {} redactions, {})", shown(object), output.bytes, output.redactions, output.digest),
+        )?;
     }
     Ok(())
 }

@@ -44,7 +44,9 @@ pub enum WriteError {
     #[error("the audit log did not answer within {0:?}")]
     TooSlow(Duration),
     /// Somebody else wrote under this writer's name: nothing is written any more by this process.
-    #[error("the audit log's object `{0}` holds something this process did not write; start the process anew and look at `countersign audit verify`")]
+    #[error(
+        "the audit log's object `{0}` holds something this process did not write; start the process anew and look at `countersign audit verify`"
+    )]
     Forked(String),
     /// Too many notes wait: the caller accepts nothing more until they are written.
     #[error("too many records wait for the audit log")]

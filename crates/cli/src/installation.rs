@@ -6,6 +6,7 @@
 use anyhow::Context as _;
 use countersign_audit::clock::SystemClock;
 use countersign_audit::directory::Directory as Store;
+use countersign_audit::event::{Event, Kind};
 use countersign_audit::fate::Fate;
 use countersign_audit::keys::{self, DigestKey, Process};
 use countersign_audit::log::{AuditLog, Config, Limits};
@@ -13,6 +14,7 @@ use countersign_chat::Chat;
 use countersign_core::certificate::Role;
 use countersign_core::digest::Digest;
 use countersign_core::principal::{Account, Principal};
+use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::{Sealer, Verifier};
 use countersign_core::tier::Isolation;
 use countersign_core::time::Clock;
@@ -125,6 +127,8 @@ pub struct Installation {
     pub places: Places,
     /// The policy in force at the gateway.
     pub policy: Arc<LivePolicy>,
+    worker_policy: Arc<LivePolicy>,
+    overrides: Overrides,
     /// Programs that are not on this host, and why.
     pub missing: Vec<(String, String)>,
     /// Opens seals of this installation.
@@ -200,7 +204,78 @@ impl Installation {
         })
         .await?;
         let missing = jail.missing().map(|(name, why)| (name.to_owned(), why.to_owned())).collect();
-        Ok(Self { gateway, queue, places, policy, missing, verifier, logs, tasks, log_tasks, stop, abort })
+        let overrides = settings.overrides;
+        Ok(Self {
+            gateway,
+            queue,
+            places,
+            policy,
+            worker_policy,
+            overrides,
+            missing,
+            verifier,
+            logs,
+            tasks,
+            log_tasks,
+            stop,
+            abort,
+        })
+    }
+
+    /// Puts other policy files in force at the gateway and at the workers.
+    ///
+    /// # Errors
+    /// Every mistake, or that the change could not be recorded; the last good policy stays.
+    pub async fn reload(&self, sources: &Sources, cases: &[Source]) -> anyhow::Result<()> {
+        for (policy, log) in std::iter::once((&self.policy, self.log())).chain(self.workers()) {
+            self.reload_one(policy, log, sources, cases).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts other policy files in force at the workers alone, as when their host is updated first.
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub async fn reload_workers(&self, sources: &Sources, cases: &[Source]) -> anyhow::Result<()> {
+        for (policy, log) in self.workers() {
+            self.reload_one(policy, log, sources, cases).await?;
+        }
+        Ok(())
+    }
+
+    fn workers(&self) -> impl Iterator<Item = (&Arc<LivePolicy>, &AuditLog)> {
+        self.logs.iter().skip(1).map(|log| (&self.worker_policy, log))
+    }
+
+    /// The change is on record before it is in force, and so is a change that is not made.
+    async fn reload_one(
+        &self,
+        policy: &LivePolicy,
+        log: &AuditLog,
+        sources: &Sources,
+        cases: &[Source],
+    ) -> anyhow::Result<()> {
+        use countersign_core::policy::Policy as _;
+        let (old, new) = (policy.current().digests(), sources.digests());
+        let event = Event::of(Kind::PolicyChanged)
+            .detail("old-rbac", old.rbac.to_string())
+            .detail("old-catalog", old.catalog.to_string())
+            .detail("new-rbac", new.rbac.to_string())
+            .detail("new-catalog", new.catalog.to_string());
+        let candidate = LivePolicy::load(sources.clone(), cases, self.overrides.clone());
+        if let Err(problems) = candidate {
+            let refusal = Refusal::new(
+                Code::NoPolicy,
+                "the new policy files have mistakes; the last good ones stay in force",
+                "Mend them; `countersign check` and `countersign test` name every mistake.",
+            );
+            log.record(event.refusing(&refusal)).await.context("the refused change could not be recorded")?;
+            return Err(problems.into());
+        }
+        log.record(event).await.context("the change could not be recorded, so it was not made")?;
+        policy.reload(sources.clone(), cases)?;
+        Ok(())
     }
 
     /// The gateway's log, for what the console reads.

@@ -8,6 +8,7 @@ mod support;
 
 use countersign_audit::clock::SystemClock;
 use countersign_core::outcome::Ending;
+use countersign_core::tier::Isolation;
 use countersign_core::time::{Clock, Timestamp};
 use countersign_runner::target::Target;
 use countersign_runner::{Narrower, Output, RunFault, Runner as _};
@@ -44,6 +45,8 @@ fn main() {
         a_lease_of_another_invocation_is_refused,
         a_decision_that_waited_too_long_does_not_run,
         a_program_nobody_listed_does_not_run,
+        a_nested_job_runs_and_leaves_nothing,
+        a_level_the_recipe_does_not_accept_is_refused,
         the_levels_can_be_probed,
     ]);
 }
@@ -434,11 +437,30 @@ async fn a_program_nobody_listed_does_not_run() {
     world.close().await;
 }
 
+async fn a_nested_job_runs_and_leaves_nothing() {
+    let world = World::new(&[]).await.at(Isolation::Nested);
+    let (exit, output) = world.text(&["printf", "%s", "$(id)"]).await;
+    assert_eq!((exit.code, output.as_str()), (Some(0), "$(id)"), "{exit:?}");
+    assert_eq!(exit.ran.applied.unwrap().level, countersign_jail::Level::Nested);
+    assert_eq!(world.left_in_run_folder(), 0);
+    world.close().await;
+}
+
+async fn a_level_the_recipe_does_not_accept_is_refused() {
+    let world = World::new(&[]).await.at(Isolation::Nested);
+    let (exit, _) = world.run(Ask::apply(&["sh", "-c", "echo"])).await;
+    assert!(matches!(exit, Err(RunFault::Isolation { level: Isolation::Nested, .. })), "{exit:?}");
+    let world = world.at(Isolation::None);
+    let (exit, _) = world.run(Ask::apply(&["true"])).await;
+    assert!(matches!(exit, Err(RunFault::Isolation { level: Isolation::None, .. })), "{exit:?}");
+    world.close().await;
+}
+
 async fn the_levels_can_be_probed() {
     let world = World::new(&[]).await;
-    let applied = world.jail.probe(countersign_core::tier::Isolation::Strict).unwrap();
+    let applied = world.jail.probe(Isolation::Strict).unwrap();
     assert_eq!(applied.level, countersign_jail::Level::Strict);
-    let untrusted = world.jail.probe(countersign_core::tier::Isolation::Job).unwrap_err();
+    let untrusted = world.jail.probe(Isolation::Job).unwrap_err();
     assert_eq!(untrusted.to_string(), "isolation level `job` cannot be trusted on this host");
     world.close().await;
 }

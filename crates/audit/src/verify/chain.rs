@@ -60,7 +60,10 @@ impl Chain {
             self.found(findings, Finding::new(Name::TornLine, "the segment ends within a line").object(object));
         }
         let mut links: Vec<(Option<Link>, &[u8])> = lines.into_iter().map(|line| (Link::read(line), line)).collect();
-        if links.first().is_some_and(|(link, _)| link.is_some_and(|link| link.seq != first && link.seq == self.expected)) {
+        if links
+            .first()
+            .is_some_and(|(link, _)| link.is_some_and(|link| link.seq != first && link.seq == self.expected))
+        {
             let says = format!("it begins with record {}", self.expected);
             self.found(findings, Finding::new(Name::MisnamedSegment, says).object(object));
         }
@@ -86,7 +89,10 @@ impl Chain {
     ) {
         let seq = self.expected;
         let Some(link) = link else {
-            self.found(findings, Finding::new(Name::EditedLine, "it does not begin as a record does").object(object).at(seq));
+            self.found(
+                findings,
+                Finding::new(Name::EditedLine, "it does not begin as a record does").object(object).at(seq),
+            );
             self.release(out);
             self.advance(line, false);
             return;
@@ -99,7 +105,10 @@ impl Chain {
             return;
         }
         if link.seq < seq {
-            self.found(findings, Finding::new(Name::RepeatedLine, "its number was used before").object(object).at(link.seq));
+            self.found(
+                findings,
+                Finding::new(Name::RepeatedLine, "its number was used before").object(object).at(link.seq),
+            );
             return;
         }
         if link.seq > seq {

@@ -107,7 +107,9 @@ impl Contents {
                 Err((name, says)) => add(name, &says),
             }
         }
-        if event.kind == Kind::Intent && !event.sealed.iter().any(|copy| matches!(copy.kind, SealKind::Job | SealKind::Preview)) {
+        if event.kind == Kind::Intent
+            && !event.sealed.iter().any(|copy| matches!(copy.kind, SealKind::Job | SealKind::Preview))
+        {
             add(Name::BadSeal, "an intent without the sealed job it starts");
         }
     }
@@ -141,7 +143,9 @@ impl Contents {
                     finding(Name::IntentWithoutOutcome, "it began, and nothing says how it ended")
                 });
             }
-            if intent.intact && let Some((name, says)) = fate(evidence, run, intent).await? {
+            if intent.intact
+                && let Some((name, says)) = fate(evidence, run, intent).await?
+            {
                 report.findings.push(finding(name, says));
             }
         }
@@ -245,11 +249,7 @@ fn carried<T: Sealable>(
 }
 
 /// Compares the fate that an intent carries with the intent and with the store's.
-async fn fate(
-    evidence: &Evidence<'_>,
-    run: &Run,
-    intent: &Intent,
-) -> Result<Option<(Name, &'static str)>, ReadError> {
+async fn fate(evidence: &Evidence<'_>, run: &Run, intent: &Intent) -> Result<Option<(Name, &'static str)>, ReadError> {
     let Some(text) = &intent.fate else {
         let says = "it needed a fate, and carries none";
         return Ok(intent.needs_fate.then_some((Name::IntentWithoutFate, says)));

@@ -142,9 +142,7 @@ async fn irregularities(evidence: &Evidence<'_>, report: &mut Report) -> Result<
     let Versions::Irregular(list) = evidence.sink.versions("").await? else { return Ok(()) };
     for one in list {
         let finding = match one {
-            Irregularity::SecondVersion(name) => {
-                Finding::new(Name::SecondVersion, "it was written again").object(name)
-            }
+            Irregularity::SecondVersion(name) => Finding::new(Name::SecondVersion, "it was written again").object(name),
             Irregularity::DeleteMarker(name) => Finding::new(Name::DeleteMarker, "it was deleted").object(name),
             Irregularity::ShortRetention(name) => {
                 Finding::new(Name::ShortRetention, "it is locked for less than the installation's time").object(name)

@@ -94,7 +94,9 @@ fn record(
             report.findings.push(finding(Name::WrongRole, &says));
         }
         if record.event.kind == Kind::BreakGlass {
-            report.findings.push(finding(Name::BreakGlassUsed, record.event.why.as_deref().unwrap_or("no reason given")));
+            report
+                .findings
+                .push(finding(Name::BreakGlassUsed, record.event.why.as_deref().unwrap_or("no reason given")));
         }
         contents.check_seals(evidence.verifier, writer, &record, &mut report.findings);
     }
@@ -152,7 +154,11 @@ async fn heads(
             push(report, name_of, "the writer's key did not sign it", Some(name.as_str()));
             continue;
         };
-        if is_own { best = best.max(head.size) } else { anchored = anchored.max(head.size) }
+        if is_own {
+            best = best.max(head.size)
+        } else {
+            anchored = anchored.max(head.size)
+        }
         let unlike = chain.roots.get(&head.size).is_some_and(|root| *root != head.root);
         // In a damaged stream the damage is the finding; here everything fits but the signature.
         if !unlike || chain.damaged || rechained {

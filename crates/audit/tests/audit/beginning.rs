@@ -2,11 +2,11 @@
 
 use crate::world::{Mood, World};
 use countersign_audit::begin::{BeginError, CloseError, Ended, Particulars};
-use countersign_audit::fate::{Fate as _, Verdict, FateDoc};
-use countersign_audit::story;
 use countersign_audit::event::Kind;
+use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
 use countersign_audit::sink::Sink as _;
-use countersign_audit::verify::{Conclusion, Name, Concern};
+use countersign_audit::story;
+use countersign_audit::verify::{Concern, Conclusion, Name};
 use countersign_core::outcome::Ending;
 use countersign_core::tier::Tier;
 use countersign_core::time::Clock as _;
@@ -104,7 +104,8 @@ async fn a_skewed_clock_begins_nothing() {
     let w = World::new();
     let worker = w.open("worker").await;
     // The fate store's clock is its host's; here the worker's own goes wrong.
-    let wrong = std::sync::Arc::new(countersign_audit::testing::ManualClock::at(w.clock.now().plus(Duration::from_secs(31))));
+    let wrong =
+        std::sync::Arc::new(countersign_audit::testing::ManualClock::at(w.clock.now().plus(Duration::from_secs(31))));
     let skewed = countersign_audit::log::Config { clock: wrong.clone(), ..w.config("worker") };
     let skewed = countersign_audit::log::AuditLog::open(skewed).await.unwrap();
     match skewed.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await {

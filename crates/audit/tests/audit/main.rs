@@ -3,4 +3,7 @@
 mod beginning;
 mod contract;
 mod fate;
+mod reading;
+mod tampering;
 mod world;
+mod writing;

@@ -15,7 +15,8 @@ async fn the_story_says_who_what_why_and_what_came_out() {
     let w = World::new();
     let (gateway, worker) = (w.open("gateway").await, w.open("worker").await);
     let receipt = w.receipt("a");
-    let mut received = Event::about(Kind::Received, receipt.id).by(Actor::person(&person("ann"), Some(&account("ann"))));
+    let mut received =
+        Event::about(Kind::Received, receipt.id).by(Actor::person(&person("ann"), Some(&account("ann"))));
     received.typed = Some(Typed { digest: gateway.keyed_digest(receipt.typed.as_bytes()), text: receipt.typed });
     received.why = receipt.reason;
     gateway.record(received).await.unwrap();
@@ -23,7 +24,8 @@ async fn the_story_says_who_what_why_and_what_came_out() {
     let warrant = w.warrant("a", Tier::Change, Some("1 of sre"));
     let (on_record, mut entry) = worker.begin(warrant, Particulars::default()).await.unwrap();
     w.clock.advance(Duration::from_secs(1));
-    let kept = worker.keep_output(on_record.invocation(), on_record.attempt(), b"restarted\n".to_vec(), 2).await.unwrap();
+    let kept =
+        worker.keep_output(on_record.invocation(), on_record.attempt(), b"restarted\n".to_vec(), 2).await.unwrap();
     let lease = LeaseNote { id: "jti-1".into(), nominal_expiry: w.clock.now(), effective_expiry: w.clock.now() };
     let ended = Ended { leases: vec![lease], output: Some(kept), ..Ended::default() };
     entry.close(&w.outcome(w.id("a"), on_record.attempt(), Ending::Ran), &ended).await.unwrap();
@@ -62,7 +64,10 @@ async fn a_story_cannot_be_told_by_its_own_text() {
     let event = event.refusing(&Refusal::new(Code::BadSeal, "no\u{1b}[2J", "ask again"));
     gateway.record(event).await.unwrap();
     let text = story::show(w.sink.as_ref(), w.id("a")).await.unwrap().to_string();
-    assert!(text.contains("reason: x\\u{a}2026") && text.contains("\\u{202e}") && text.contains("no\\u{1b}[2J"), "{text}");
+    assert!(
+        text.contains("reason: x\\u{a}2026") && text.contains("\\u{202e}") && text.contains("no\\u{1b}[2J"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -69,7 +69,8 @@ impl Scene {
         let mut paths: Vec<_> = lines.iter().map(|(path, _)| path.clone()).collect();
         paths.dedup();
         for path in paths {
-            let text: String = lines.iter().filter(|(at, _)| *at == path).map(|(_, line)| format!("{line}\n")).collect();
+            let text: String =
+                lines.iter().filter(|(at, _)| *at == path).map(|(_, line)| format!("{line}\n")).collect();
             overwrite(&path, text.as_bytes());
         }
     }
@@ -140,7 +141,10 @@ async fn p25_an_edited_line() {
     for line in [1, 4, 9, 10] {
         let s = Scene::new().await;
         // Another digit in the time keeps the line a record.
-        s.edit(&s.gateway, |nth, text| if nth == line { text.replace("01:00:00.000Z", "01:00:00.001Z") } else { text.into() });
+        s.edit(
+            &s.gateway,
+            |nth, text| if nth == line { text.replace("01:00:00.000Z", "01:00:00.001Z") } else { text.into() },
+        );
         let report = s.find().await;
         Scene::expect(&report, &[Name::EditedLine], &[]);
         assert_eq!(report.findings[0].seq, Some(line as u64), "{report}");
@@ -204,14 +208,18 @@ async fn p25_a_repeated_line() {
 #[tokio::test]
 async fn p25_a_chain_made_anew() {
     let s = Scene::new().await;
-    s.edit_and_rechain(&s.gateway, |nth, text| if nth == 4 { text.replace("\"nth\":\"2\"", "\"nth\":\"77\"") } else { text.into() });
+    s.edit_and_rechain(&s.gateway, |nth, text| {
+        if nth == 4 { text.replace("\"nth\":\"2\"", "\"nth\":\"77\"") } else { text.into() }
+    });
     Scene::expect(&s.find().await, &[Name::ReChained], &[]);
 }
 
 #[tokio::test]
 async fn p25_a_chain_made_anew_with_the_writers_key() {
     let s = Scene::new().await;
-    s.edit_and_rechain(&s.gateway, |nth, text| if nth == 4 { text.replace("\"nth\":\"2\"", "\"nth\":\"77\"") } else { text.into() });
+    s.edit_and_rechain(&s.gateway, |nth, text| {
+        if nth == 4 { text.replace("\"nth\":\"2\"", "\"nth\":\"77\"") } else { text.into() }
+    });
     s.sign_heads_anew(&s.gateway, &s.w.sealer("gateway"));
     Scene::expect(&s.find().await, &[Name::UnlikeAnchor], &[]);
 }
@@ -269,7 +277,11 @@ async fn p25_a_deleted_log() {
     // Without the anchors nobody could tell: the report says so.
     let sink: &dyn Sink = s.w.sink.as_ref();
     let evidence = countersign_audit::verify::Evidence {
-        sink, anchors: &[], fate: None, verifier: &s.w.verifier, now: s.w.clock.now(),
+        sink,
+        anchors: &[],
+        fate: None,
+        verifier: &s.w.verifier,
+        now: s.w.clock.now(),
     };
     let alone = countersign_audit::verify::verify(&evidence).await.unwrap();
     assert_eq!(alone.names(Concern::Notice), [Name::NoAnchors]);
@@ -328,7 +340,11 @@ async fn p26_second_versions_and_delete_markers_are_found() {
     let s = Scene::new().await;
     let sink = Versioned(&s.w);
     let evidence = countersign_audit::verify::Evidence {
-        sink: &sink, anchors: &[], fate: None, verifier: &s.w.verifier, now: s.w.clock.now(),
+        sink: &sink,
+        anchors: &[],
+        fate: None,
+        verifier: &s.w.verifier,
+        now: s.w.clock.now(),
     };
     let report = countersign_audit::verify::verify(&evidence).await.unwrap();
     Scene::expect(&report, &[Name::SecondVersion, Name::DeleteMarker, Name::ShortRetention], &[]);
@@ -480,7 +496,8 @@ async fn rewritten(change: impl Fn(usize, &str) -> String) -> Report {
     let sealer = s.w.sealer("worker");
     s.sign_heads_anew(&s.worker, &sealer);
     for path in files(&s.folder("heads", &s.worker)) {
-        let elsewhere = s.w.path("anchors").join(format!("heads/v1/writer={}", s.worker)).join(path.file_name().unwrap());
+        let elsewhere =
+            s.w.path("anchors").join(format!("heads/v1/writer={}", s.worker)).join(path.file_name().unwrap());
         overwrite(&elsewhere, &std::fs::read(&path).unwrap());
     }
     s.find().await

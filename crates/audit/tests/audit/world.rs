@@ -191,7 +191,15 @@ fn command(tier: Tier, argv: Argv) -> Command {
         reversibility: Reversibility::Reversible,
         reasons: vec![],
     };
-    let parts = CommandParts { tool: Tool::Kubectl, argv, mode: Mode::Apply, action, preview: None, stdin: None, filters: vec![] };
+    let parts = CommandParts {
+        tool: Tool::Kubectl,
+        argv,
+        mode: Mode::Apply,
+        action,
+        preview: None,
+        stdin: None,
+        filters: vec![],
+    };
     Command::new(parts).unwrap()
 }
 
@@ -210,6 +218,7 @@ pub(crate) fn account(user: &str) -> Account {
 }
 
 /// An installation.
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) clock: Arc<ManualClock>,
@@ -240,11 +249,8 @@ impl World {
             process("operator", Role::Operator, &[]),
         ];
         let root = keys::init(&keys, DEPLOYMENT, (START, Duration::from_hours(24)), &processes).unwrap();
-        let limits = Limits {
-            deadline: Duration::from_millis(150),
-            retry_every: Duration::from_millis(5),
-            ..Limits::default()
-        };
+        let limits =
+            Limits { deadline: Duration::from_millis(150), retry_every: Duration::from_millis(5), ..Limits::default() };
         let verifier = Verifier::new(root, DEPLOYMENT);
         Self { folder, clock, sink, anchors, fate, verifier, tracker: TaskTracker::new(), limits }
     }

@@ -170,7 +170,10 @@ fn known(data: &Path, name: &str, cluster: &Cluster) -> anyhow::Result<ClusterOv
 }
 
 /// Writes a file that only this user reads, replacing what an earlier start left.
-pub(crate) fn private(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn private(path: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let wrong = || format!("`{}` cannot be written", path.display());
     if path.exists() {
         std::fs::remove_file(path).with_context(wrong)?;

@@ -21,7 +21,7 @@ use countersign_core::policy::Facts;
 use countersign_core::principal::Account;
 use countersign_core::seal::{Sealer, Verifier};
 use countersign_core::subject::Subject;
-use countersign_core::tier::Mode;
+use countersign_core::tier::{Isolation, Mode};
 use countersign_core::time::Clock;
 use countersign_core::warrant::{Checked, CredentialClass};
 use countersign_jail::LauncherPath;
@@ -124,8 +124,17 @@ impl World {
         let jail = LocalJail::open(settings(path, Arc::clone(&clock), second(path))).unwrap();
         jail.learn(known(&jail, target));
         let broker = StaticBroker::new(credentials(), Arc::clone(&clock));
-        let (gateway, policy, count) = (sealer("gateway"), OpenPolicy, AtomicU64::new(0));
+        let (gateway, policy, count) = (sealer("gateway"), OpenPolicy(Isolation::Strict), AtomicU64::new(0));
         Self { folder, jail, clock, broker, log, gateway, verifier, policy, tasks, count }
+    }
+
+    /// The same world, where everything is decided for this level.
+    pub(crate) fn at(mut self, isolation: Isolation) -> Self {
+        // Without a root of its own a job passes through the folders above its home.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        std::fs::set_permissions(self.folder.path(), open).unwrap();
+        self.policy = OpenPolicy(isolation);
+        self
     }
 
     /// Takes a command all the way to its record, as gateway and worker do.

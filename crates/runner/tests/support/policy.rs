@@ -21,9 +21,9 @@ pub(crate) fn requester() -> Principal {
     }
 }
 
-/// Everything is a read, in a strict jail.
+/// Everything is a read, at this isolation level.
 #[derive(Debug)]
-pub(crate) struct OpenPolicy;
+pub(crate) struct OpenPolicy(pub(crate) Isolation);
 
 /// The command of this argv; its preview is the same argv twice.
 pub(crate) fn command(tool: Tool, argv: &[&str], mode: Mode, scope: Scope) -> Command {
@@ -54,7 +54,7 @@ impl Policy for OpenPolicy {
             tier: Tier::Read,
             sensitivity: Sensitivity::Plain,
             reversibility: Reversibility::NoneNeeded,
-            isolation: Isolation::Strict,
+            isolation: self.0,
             pool: POOL.into(),
             granted_by: Vec::new(),
             reasons: Vec::new(),
