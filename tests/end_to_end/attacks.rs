@@ -260,6 +260,8 @@ async fn p11_one_delivery_is_one_request_however_often_it_comes() {
     assert_eq!(ids.len(), 1);
     w.ended(ids[0]).await;
     assert_eq!(w.runs(ids[0]).await, 1);
+    let received = w.records().await.iter().filter(|one| one.event.kind == Kind::Received).count();
+    assert_eq!(received, 1);
     w.end().await;
 }
 

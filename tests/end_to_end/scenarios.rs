@@ -1,8 +1,13 @@
 //! What people do all day, told as their threads.
 
 use crate::world::World;
+use crate::world::launcher;
+use countersign::demo::world::Options;
+use countersign::installation::system_clock;
+use countersign::recorder::Recorder;
 use countersign_chat::{Answer, Button, EffectView, Notice, State};
 use countersign_core::refusal::Code;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_read_runs_at_once_with_the_read_credential() {
@@ -145,4 +150,31 @@ async fn a_scale_and_an_undo_show_what_they_would_change() {
         assert!(lines.join("\n").contains(wanted), "{text}: {lines:?}");
     }
     w.end().await;
+}
+
+#[tokio::test]
+async fn a_restarted_installation_takes_up_what_was_asked() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let options = |chat: Arc<Recorder>| Options {
+        data: folder.path().to_owned(),
+        chat,
+        clock: system_clock(),
+        launcher: launcher(),
+        kubectl: None,
+        own: None,
+        rbac: None,
+    };
+    let before = World::around(options).await;
+    let id = before.asks("ann", "/restart-report service=checkout --apply").await;
+    before.asking(id).await;
+    before.approves("bob", id).await;
+    before.stop().await;
+    let after = World::around(options).await;
+    let thread = after.asking(id).await;
+    let agreed: Vec<_> = thread.card.expect("there is a card").rules.into_iter().flat_map(|rule| rule.agreed).collect();
+    assert_eq!(agreed, ["Bob (SRE)"]);
+    after.approves("cho", id).await;
+    assert_eq!(after.ended(id).await.0, State::Done { exit: 0 });
+    assert_eq!(after.verify().await.conclusion(), countersign_audit::verify::Conclusion::Sound);
+    after.stop().await;
 }

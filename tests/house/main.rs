@@ -1,6 +1,7 @@
 //! The workspace's own order: which crate may reach which, what may be linked, what is documented.
 
 mod docs;
+mod goldens;
 mod layering;
 mod licences;
 

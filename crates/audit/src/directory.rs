@@ -222,13 +222,19 @@ fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<String>) ->
         let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let below = format!("{path}/");
         match enter(folder, &name) {
-            Ok(inner) if below.starts_with(prefix) || prefix.starts_with(&below) => {
-                visit(&inner, &path, prefix, found)?
+            Ok(inner) => {
+                if below.starts_with(prefix) || prefix.starts_with(&below) {
+                    visit(&inner, &path, prefix, found)?;
+                }
             }
-            Ok(_) => {}
             // A link, a device or a plain file: listed by its name, so that a stranger is seen.
-            Err(Errno::NOTDIR | Errno::LOOP) if path.starts_with(prefix) => found.push(path),
-            Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT) => {}
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                if path.starts_with(prefix) {
+                    found.push(path);
+                }
+            }
+            // It was removed meanwhile.
+            Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
     }

@@ -164,20 +164,22 @@ pub async fn race(fate: &dyn Fate, deployment: &str, invocation: InvocationId) -
         let verdict = Verdict::Start { worker: "probe".into(), attempt: random_attempt() };
         docs.push(FateDoc { v: 1, deployment: deployment.to_owned(), pool: PROBE_POOL.into(), invocation, verdict });
     }
-    let [a, b, c, d, e, f, g, h] = docs.as_slice() else { return Err(FateError::NotExclusive(0)) };
+    let [one, two, three, four, five, six, seven, eight] = docs.as_slice() else {
+        return Err(FateError::NotExclusive(0));
+    };
     let tries = tokio::join!(
-        fate.decide(a),
-        fate.decide(b),
-        fate.decide(c),
-        fate.decide(d),
-        fate.decide(e),
-        fate.decide(f),
-        fate.decide(g),
-        fate.decide(h),
+        fate.decide(one),
+        fate.decide(two),
+        fate.decide(three),
+        fate.decide(four),
+        fate.decide(five),
+        fate.decide(six),
+        fate.decide(seven),
+        fate.decide(eight),
     );
     let tries = [tries.0?, tries.1?, tries.2?, tries.3?, tries.4?, tries.5?, tries.6?, tries.7?];
-    let winners = tries.iter().filter(|one| one.mine).count();
-    let agree = tries.windows(2).all(|pair| matches!(pair, [one, other] if one.winner == other.winner));
+    let winners = tries.iter().filter(|answer| answer.mine).count();
+    let agree = tries.windows(2).all(|pair| matches!(pair, [first, next] if first.winner == next.winner));
     if winners == 1 && agree { Ok(()) } else { Err(FateError::NotExclusive(winners)) }
 }
 

@@ -169,10 +169,16 @@ impl Writer {
         loop {
             let behind = self.forked.is_none() && (self.pending.is_some() || !self.backlog.is_empty());
             tokio::select! {
-                message = inbox.recv() => match message {
-                    Some(message) => if self.take(message, &mut inbox).await { return },
-                    None => { self.write(Vec::new()).await; return }
-                },
+                message = inbox.recv() => {
+                    let Some(message) = message else {
+                        // Everybody let go of the log without closing it: what waits is still written.
+                        self.write(Vec::new()).await;
+                        return;
+                    };
+                    if self.take(message, &mut inbox).await {
+                        return;
+                    }
+                }
                 _ = ticks.tick() => self.head_due().await,
                 () = tokio::time::sleep(self.set.retry_every), if behind => self.write(Vec::new()).await,
             }

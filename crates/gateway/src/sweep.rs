@@ -3,7 +3,7 @@
 
 use crate::Gateway;
 use crate::view::View;
-use countersign_chat::{EffectView, State, ThreadId};
+use countersign_chat::{EffectView, NewThread, State, ThreadId};
 use countersign_core::decision::DecisionBytes;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Invocation, Resumed};
@@ -60,8 +60,19 @@ impl Gateway {
 
     async fn view_of<S>(&self, it: &Invocation<S>, decision: &DecisionBytes, state: State) -> View {
         let name = self.name_of(it.requester()).await;
-        let thread = ThreadId::new(it.receipt().thread.clone());
-        View::new(thread, it.receipt().clone(), name, decision.clone(), it.reasons().to_vec(), state)
+        let receipt = it.receipt().clone();
+        let known = ThreadId::new(receipt.thread.clone());
+        // A front that forgot the thread makes it anew; one that knows it answers with the same.
+        let again = NewThread {
+            invocation: receipt.id,
+            account: receipt.account.clone(),
+            requester: name.clone(),
+            channel: receipt.channel.clone(),
+            within: Some(known.clone()),
+            title: decision.decision().argv.to_string(),
+        };
+        let thread = self.parts().chat.open(again).await.unwrap_or(known);
+        View::new(thread, receipt, name, decision.clone(), it.reasons().to_vec(), state)
     }
 
     async fn name_of(&self, who: &SubjectId) -> String {

@@ -107,6 +107,36 @@ fn record(
     contents.take(writer, record, line.intact);
 }
 
+/// A head as it lies in a store.
+struct Note {
+    size: u64,
+    name: String,
+    bytes: Vec<u8>,
+    place: At,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Beside the records.
+    Home,
+    /// In the second place.
+    Anchor,
+}
+
+async fn notes(evidence: &Evidence<'_>, held: &Held) -> Result<Vec<Note>, ReadError> {
+    let mut notes = Vec::new();
+    for (size, name) in &held.heads {
+        let bytes = fetch(evidence.sink, name).await?.unwrap_or_default();
+        notes.push(Note { size: *size, name: name.clone(), bytes, place: At::Home });
+    }
+    for (size, nth, name) in &held.anchors {
+        let Some(anchor) = evidence.anchors.get(*nth) else { continue };
+        let bytes = fetch(*anchor, name).await?.unwrap_or_default();
+        notes.push(Note { size: *size, name: name.clone(), bytes, place: At::Anchor });
+    }
+    Ok(notes)
+}
+
 async fn heads(
     evidence: &Evidence<'_>,
     writer: &WriterId,
@@ -116,77 +146,83 @@ async fn heads(
     seen: &Seen,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    let mut own = Vec::new();
-    for (size, name) in &held.heads {
-        own.push((*size, name, fetch(evidence.sink, name).await?.unwrap_or_default()));
-    }
-    let mut kept = Vec::new();
-    for (size, nth, name) in &held.anchors {
-        let Some(anchor) = evidence.anchors.get(*nth) else { continue };
-        kept.push((*size, name, fetch(*anchor, name).await?.unwrap_or_default()));
-    }
-    report.heads += u64::try_from(own.len() + kept.len()).unwrap_or(u64::MAX);
-    let notes: Vec<&[u8]> = own.iter().chain(&kept).map(|(_, _, note)| note.as_slice()).collect();
-    let push = |report: &mut Report, name, says: &str, object: Option<&str>| {
-        let finding = Finding::new(name, says).of(writer);
-        report.findings.push(match object {
-            Some(object) => finding.object(object),
-            None => finding,
-        });
-    };
+    let notes = notes(evidence, held).await?;
+    report.heads += u64::try_from(notes.len()).unwrap_or(u64::MAX);
+    let finding = |name, says: &str| Finding::new(name, says).of(writer);
     if seen.first_read && !seen.opened {
-        push(report, Name::WriterWithoutOpening, "its first record is not `writer-opened`", None);
+        report.findings.push(finding(Name::WriterWithoutOpening, "its first record is not `writer-opened`"));
     }
     let Some(claims) = believed(evidence, writer, seen, certificates, &notes) else {
-        push(report, Name::ForeignWriter, "no certificate of the root key is for this stream's key and role", None);
+        let says = "no certificate of the root key is for this stream's key and role";
+        report.findings.push(finding(Name::ForeignWriter, says));
         return Ok(());
     };
     if seen.span.is_some_and(|(from, to)| !claims.covers(from) || !claims.covers(to)) {
-        push(report, Name::OutsideCertificate, "a record's time is outside of its writer's certificate", None);
+        let says = "a record's time is outside of its writer's certificate";
+        report.findings.push(finding(Name::OutsideCertificate, says));
     }
-    let mut best = 0;
-    let mut anchored = 0;
-    let mut rechained = false;
-    for (nth, (size, name, note)) in own.iter().chain(&kept).enumerate() {
-        let is_own = nth < own.len();
-        let Ok(head) = open(evidence, writer, &claims, *size, note) else {
-            let name_of = if is_own { Name::ForgedHead } else { Name::ForgedAnchor };
-            push(report, name_of, "the writer's key did not sign it", Some(name.as_str()));
-            continue;
-        };
-        if is_own {
-            best = best.max(head.size)
-        } else {
-            anchored = anchored.max(head.size)
-        }
-        let unlike = chain.roots.get(&head.size).is_some_and(|root| *root != head.root);
-        // In a damaged stream the damage is the finding; here everything fits but the signature.
-        if !unlike || chain.damaged || rechained {
-            continue;
-        }
-        rechained = true;
-        if is_own {
-            push(report, Name::ReChained, "the stream was made anew after its head was signed", Some(name.as_str()));
-        } else {
-            push(report, Name::UnlikeAnchor, "the stream and its own heads were made anew", Some(name.as_str()));
-        }
-    }
+    let reach = compare(evidence, writer, &claims, &notes, chain, report);
     let says = |size| format!("{size} records were signed for, {} are here", chain.size());
-    if best > chain.size() {
-        push(report, Name::MissingTail, &says(best), None);
-    } else if anchored > chain.size() {
-        push(report, Name::RolledBack, &says(anchored), None);
+    let best = reach.home.max(reach.anchor);
+    if reach.home > chain.size() {
+        report.findings.push(finding(Name::MissingTail, &says(reach.home)));
+    } else if reach.anchor > chain.size() {
+        report.findings.push(finding(Name::RolledBack, &says(reach.anchor)));
     }
-    let reach = best.max(anchored);
-    if own.is_empty() && kept.is_empty() {
-        push(report, Name::UnsignedWriter, "no head of it was ever signed", None);
-    } else if reach < chain.size() {
-        push(report, Name::UnsignedTail, &format!("{} records", chain.size() - reach), None);
+    if notes.is_empty() {
+        report.findings.push(finding(Name::UnsignedWriter, "no head of it was ever signed"));
+    } else if best < chain.size() {
+        report.findings.push(finding(Name::UnsignedTail, &format!("{} records", chain.size() - best)));
     }
     if !seen.closed {
-        push(report, Name::UnclosedWriter, "its process runs, or died", None);
+        report.findings.push(finding(Name::UnclosedWriter, "its process runs, or died"));
     }
     Ok(())
+}
+
+/// The largest sizes that were signed for.
+struct Reach {
+    home: u64,
+    anchor: u64,
+}
+
+/// Compares every head with the line it speaks about.
+fn compare(
+    evidence: &Evidence<'_>,
+    writer: &WriterId,
+    claims: &Claims,
+    notes: &[Note],
+    chain: &Chain,
+    report: &mut Report,
+) -> Reach {
+    let mut reach = Reach { home: 0, anchor: 0 };
+    let mut remade = false;
+    for note in notes {
+        let finding = |name, says: &str| Finding::new(name, says).of(writer).object(note.name.as_str());
+        let Ok(head) = open(evidence, writer, claims, note.size, &note.bytes) else {
+            let name = match note.place {
+                At::Home => Name::ForgedHead,
+                At::Anchor => Name::ForgedAnchor,
+            };
+            report.findings.push(finding(name, "the writer's key did not sign it"));
+            continue;
+        };
+        let best = match note.place {
+            At::Home => &mut reach.home,
+            At::Anchor => &mut reach.anchor,
+        };
+        *best = head.size.max(*best);
+        let unlike = chain.roots.get(&head.size).is_some_and(|root| *root != head.root);
+        // In a damaged stream the damage is the finding; here everything fits but the signature.
+        if unlike && !chain.damaged && !remade {
+            remade = true;
+            report.findings.push(match note.place {
+                At::Home => finding(Name::ReChained, "the stream was made anew after its head was signed"),
+                At::Anchor => finding(Name::UnlikeAnchor, "the stream and its own heads were made anew"),
+            });
+        }
+    }
+    reach
 }
 
 /// The claims of the certificate that stands behind the stream: the opening's, or a stored one
@@ -196,7 +232,7 @@ fn believed(
     writer: &WriterId,
     seen: &Seen,
     certificates: &[Certificate],
-    notes: &[&[u8]],
+    notes: &[Note],
 ) -> Option<Claims> {
     let verifier = evidence.verifier;
     let open = |certificate: &Certificate| {
@@ -205,7 +241,9 @@ fn believed(
     };
     let signed = |claims: &Claims| {
         let key = claims.public_key();
-        key.is_some_and(|key| notes.iter().any(|note| Head::open(note, verifier.deployment(), writer, &key).is_ok()))
+        key.is_some_and(|key| {
+            notes.iter().any(|note| Head::open(&note.bytes, verifier.deployment(), writer, &key).is_ok())
+        })
     };
     let opening = seen.opening.as_ref().and_then(open);
     opening.or_else(|| certificates.iter().filter_map(open).find(signed))

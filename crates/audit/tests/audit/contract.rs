@@ -32,12 +32,13 @@ async fn lists_in_order_below_a_prefix(sink: &dyn Sink) {
 }
 
 async fn of_eight_writers_one_wins(sink: Arc<dyn Sink>) {
+    let tracker = tokio_util::task::TaskTracker::new();
     for round in 0..20 {
         let name = key(&format!("race/{round}"));
         let tasks: Vec<_> = (0..8_u8)
             .map(|nth| {
                 let (sink, name) = (sink.clone(), name.clone());
-                tokio::task::spawn(async move { sink.put_new(&name, vec![nth; 4096]).await })
+                tracker.spawn(async move { sink.put_new(&name, vec![nth; 4096]).await })
             })
             .collect();
         let mut winners = Vec::new();

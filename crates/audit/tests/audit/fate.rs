@@ -20,7 +20,7 @@ async fn of_eight_racers_one_wins_and_all_read_the_same() {
         let tasks: Vec<_> = (0..8)
             .map(|nth| {
                 let (fate, doc) = (w.fate.clone(), start(&w, &trigger, nth));
-                tokio::task::spawn(async move { fate.decide(&doc).await.unwrap() })
+                w.tracker.spawn(async move { fate.decide(&doc).await.unwrap() })
             })
             .collect();
         let mut answers = Vec::new();

@@ -69,8 +69,7 @@ impl Scene {
         let mut paths: Vec<_> = lines.iter().map(|(path, _)| path.clone()).collect();
         paths.dedup();
         for path in paths {
-            let text: String =
-                lines.iter().filter(|(at, _)| *at == path).map(|(_, line)| format!("{line}\n")).collect();
+            let text: String = lines.iter().filter(|(at, _)| *at == path).flat_map(|(_, line)| [line, "\n"]).collect();
             overwrite(&path, text.as_bytes());
         }
     }

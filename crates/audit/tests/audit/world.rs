@@ -283,7 +283,10 @@ impl World {
     }
 
     pub(crate) fn id(&self, trigger: &str) -> InvocationId {
-        InvocationId::derive(Origin { deployment: DEPLOYMENT, front: "console", team: "t", trigger }, START)
+        InvocationId::derive(
+            Origin { deployment: self.verifier.deployment(), front: "console", team: "t", trigger },
+            START,
+        )
     }
 
     pub(crate) fn receipt(&self, trigger: &str) -> Receipt {

@@ -31,12 +31,12 @@ async fn numbers(w: &World) -> Vec<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn p28_ten_thousand_appends_of_two_writers_are_each_in_one_place() {
     let mut w = World::new();
-    w.limits = Limits { deadline: Duration::from_secs(60), ..w.limits };
+    w.limits = Limits { deadline: Duration::from_mins(1), ..w.limits };
     let logs = [w.open("gateway").await, w.open("gateway").await];
     let tasks: Vec<_> = (0..10_000)
         .map(|nth: usize| {
             let log = logs[nth % 2].clone();
-            tokio::task::spawn(async move { (nth % 2, log.record(numbered(nth)).await.unwrap().seq) })
+            w.tracker.spawn(async move { (nth % 2, log.record(numbered(nth)).await.unwrap().seq) })
         })
         .collect();
     let mut seqs = BTreeSet::new();

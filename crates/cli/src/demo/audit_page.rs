@@ -13,6 +13,7 @@ use countersign_audit::sink::{Key, Sink as _};
 use countersign_audit::verify::{Concern, Report};
 use countersign_console::{AuditRow, AuditView, Verdict, VerifyView};
 use countersign_core::id::InvocationId;
+use countersign_core::warrant::Errand;
 
 /// Reads the log of one installation.
 #[derive(Debug)]
@@ -106,7 +107,10 @@ fn row(record: &Record) -> AuditRow {
         .or_else(|| event.ballots.first().map(|note| note.vote.as_str().to_owned()));
     AuditRow {
         at: record.at,
-        event: event.kind.as_str().to_owned(),
+        event: match event.errand {
+            Some(Errand::Preview) => format!("{} (preview)", event.kind.as_str()),
+            Some(Errand::Run) | None => event.kind.as_str().to_owned(),
+        },
         who: who.unwrap_or_else(|| record.writer.to_string()),
         what: what.unwrap_or_default(),
         invocation: event.invocation,
