@@ -338,8 +338,11 @@ async fn p33_guests_leavers_and_strangers_are_refused_before_their_text_is_read(
     for (who, code) in [("gil", Code::NotAMember), ("ola", Code::NotAMember), ("nobody", Code::UnknownAccount)] {
         assert_eq!(w.refused(who, "/disk-usage path=/tmp").await.code(), code, "{who}");
     }
-    let refused = w.records().await.iter().filter(|one| one.event.kind == Kind::Refused).count();
-    assert_eq!(refused, 3);
+    let records = w.records().await;
+    let refused = records.iter().filter(|one| one.event.kind == Kind::Refused);
+    let codes: Vec<_> =
+        refused.filter_map(|one| one.event.refusal.as_ref().map(countersign_core::refusal::Refusal::code)).collect();
+    assert_eq!(codes, [Code::NotAMember, Code::NotAMember, Code::UnknownAccount]);
     w.end().await;
 }
 
@@ -465,5 +468,29 @@ async fn p12_a_stricter_policy_at_the_worker_stops_what_was_approved() {
     let (state, thread) = w.ended(id).await;
     assert_eq!((state, w.runs(id).await), (State::Refused, 0));
     assert!(w.chat.transcript(&thread).contains("2 of sre"), "{}", w.chat.transcript(&thread));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn p24_a_secret_is_read_only_when_somebody_agreed_and_with_its_own_credential() {
+    let w = World::start().await;
+    let id = w.asks("dee", "/kubectl get secret db-password -o yaml -n payments --context prod").await;
+    w.asking(id).await;
+    assert_eq!((w.runs(id).await, w.prod().requests().len()), (0, 0));
+    w.approves("bob", id).await;
+    assert_eq!(w.ended(id).await.0, State::Done { exit: 0 });
+    let users: std::collections::BTreeSet<_> = w.prod().requests().into_iter().filter_map(|one| one.account).collect();
+    assert_eq!(users, ["sensitive".to_owned()].into());
+    w.end().await;
+}
+
+#[tokio::test]
+async fn p24_the_read_credential_cannot_read_a_secret_whatever_the_classifier_thinks() {
+    let w = World::start().await;
+    // A plain listing is a read; the cluster itself refuses it to the read credential.
+    let id = w.asks("dee", "/kubectl get secrets -n payments --context prod").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::Done { exit: 1 });
+    assert!(w.chat.transcript(&thread).contains("forbidden"), "{}", w.chat.transcript(&thread));
     w.end().await;
 }

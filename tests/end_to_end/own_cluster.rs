@@ -6,6 +6,7 @@ use countersign::demo::world::{Options, private};
 use countersign::installation::system_clock;
 use countersign::recorder::Recorder;
 use countersign_chat::State;
+use countersign_core::refusal::Code;
 use countersign_simulators::kubernetes::Recorded;
 use std::sync::Arc;
 
@@ -32,10 +33,12 @@ async fn an_own_cluster_can_be_read_and_never_changed() {
     let (state, thread) = w.ended(id).await;
     assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
     assert!(w.chat.transcript(&thread).contains("api-7f"));
-    let id = w.asks("ann", "/kubectl label pod api-7f tier=gold -n payments --context mine --apply").await;
-    let (state, thread) = w.ended(id).await;
-    assert_eq!(state, State::Refused, "{}", w.chat.transcript(&thread));
-    assert!(w.chat.transcript(&thread).contains("no `change` credential"), "{}", w.chat.transcript(&thread));
+    for text in ["label pod api-7f tier=gold", "delete pod api-7f", "scale deployment api --replicas=0"] {
+        for apply in ["", " --apply"] {
+            let refusal = w.refused("ann", &format!("/kubectl {text} -n payments --context mine{apply}")).await;
+            assert_eq!(refusal.code(), Code::CredentialUnavailable, "{refusal}");
+        }
+    }
     assert!(!theirs.prod().requests().iter().any(Recorded::mutated));
     w.stop().await;
     theirs.end().await;

@@ -431,6 +431,7 @@ fn broker(settings: &Settings, catalog: &Catalog) -> StaticBroker {
         let own = &cluster.credentials;
         let classes = [
             (CredentialClass::Read, &own.read),
+            (CredentialClass::Sensitive, &own.sensitive),
             (CredentialClass::Preview, &own.preview),
             (CredentialClass::Change, &own.change),
             (CredentialClass::Destructive, &own.destructive),

@@ -5,6 +5,7 @@
 
 use countersign_command::{CustomCommand, Vocabulary};
 use countersign_core::tier::{Isolation, Tier};
+use countersign_core::warrant::CredentialClass;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -103,6 +104,8 @@ pub struct Cluster {
 pub struct Credentials {
     /// Can read.
     pub read: Option<Reference>,
+    /// Can read what is secret, and cannot write.
+    pub sensitive: Option<Reference>,
     /// Can ask for a dry run, and cannot write.
     pub preview: Option<Reference>,
     /// Can change.
@@ -112,13 +115,15 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The credential of this tier.
+    /// The credential of this class.
     #[must_use]
-    pub const fn of(&self, tier: Tier) -> Option<&Reference> {
-        match tier {
-            Tier::Read => self.read.as_ref(),
-            Tier::Change => self.change.as_ref(),
-            Tier::Destructive => self.destructive.as_ref(),
+    pub const fn of(&self, class: CredentialClass) -> Option<&Reference> {
+        match class {
+            CredentialClass::Read => self.read.as_ref(),
+            CredentialClass::Sensitive => self.sensitive.as_ref(),
+            CredentialClass::Preview => self.preview.as_ref(),
+            CredentialClass::Change => self.change.as_ref(),
+            CredentialClass::Destructive => self.destructive.as_ref(),
         }
     }
 }

@@ -251,11 +251,12 @@ fn reference(reader: &mut Reader<'_>, node: &Node) -> Option<Reference> {
 }
 
 fn credentials_of(reader: &mut Reader<'_>, node: &Node) -> Option<Credentials> {
-    let keys = ["read", "preview", "change", "destructive"];
+    let keys = ["read", "sensitive", "preview", "change", "destructive"];
     let fields = reader.fields(node, "`credentials`", &keys, &[])?;
     let mut one = |key: &str| fields.of(key).and_then(|node| reference(reader, node));
     let credentials = Credentials {
         read: one("read"),
+        sensitive: one("sensitive"),
         preview: one("preview"),
         change: one("change"),
         destructive: one("destructive"),
@@ -266,7 +267,7 @@ fn credentials_of(reader: &mut Reader<'_>, node: &Node) -> Option<Credentials> {
 
 /// A read with the credential of a change would make the tiers a matter of belief.
 fn separate(reader: &mut Reader<'_>, at: Mark, credentials: &Credentials) {
-    let weak = [("read", &credentials.read), ("preview", &credentials.preview)];
+    let weak = [("read", &credentials.read), ("sensitive", &credentials.sensitive), ("preview", &credentials.preview)];
     let strong = [("change", &credentials.change), ("destructive", &credentials.destructive)];
     for (name, one) in weak {
         for (other, another) in strong {
@@ -276,6 +277,10 @@ fn separate(reader: &mut Reader<'_>, at: Mark, credentials: &Credentials) {
                 reader.note_with_hint(at, ProblemCode::Floor, message, hint);
             }
         }
+    }
+    if credentials.read.is_some() && credentials.read == credentials.sensitive {
+        let hint = "what reads for everybody must not be able to read secrets";
+        reader.note_with_hint(at, ProblemCode::Floor, "`sensitive` has the credential of `read`".to_owned(), hint);
     }
 }
 

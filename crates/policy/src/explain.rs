@@ -9,6 +9,8 @@ use countersign_core::command::Command;
 use countersign_core::principal::{Principal, Standing};
 use countersign_core::refusal::{Code, Refusal, shown};
 use countersign_core::tier::Tier;
+use countersign_core::warrant::CredentialClass;
+
 use std::collections::BTreeSet;
 
 /// The rule that decides when no line is about the request.
@@ -209,6 +211,17 @@ pub(crate) fn too_few(command: &Command, id: &str, people: usize, tier: Tier) ->
         "add a rule under `approvals` in rbac.yaml that covers it",
     )
     .by_rule(id)
+}
+
+/// Nothing of this class can run against the target.
+pub(crate) fn no_credential(command: &Command, class: CredentialClass) -> Refusal {
+    let target = command.action().scope.target.as_deref().unwrap_or("it");
+    Refusal::new(
+        Code::CredentialUnavailable,
+        format!("{} needs a `{}` credential, and `{}` has none", what(command), class.as_str(), shown(target)),
+        "ask the platform team whether the catalog should name one under `credentials`",
+    )
+    .by_rule("catalog.credentials")
 }
 
 pub(crate) fn sensitive(command: &Command) -> Refusal {

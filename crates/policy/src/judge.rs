@@ -3,7 +3,7 @@
 //! **Invariant:** the order is fixed: standing, target, floor, deny, allow, protected, freezes,
 //! sensitivity, approvals. A later step can only add to what an earlier one asks for.
 
-use crate::catalog::Stage;
+use crate::catalog::{Credentials, Stage};
 use crate::engine::Verdict;
 use crate::explain;
 use crate::policy::Policy;
@@ -15,6 +15,7 @@ use countersign_core::policy::{Allowance, Confirmation, Factor, Facts, Judgement
 use countersign_core::refusal::Refusal;
 use countersign_core::tier::{Isolation, Mode, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
+use countersign_core::warrant::CredentialClass;
 use std::collections::BTreeSet;
 
 /// What the catalog says about the target.
@@ -24,6 +25,8 @@ struct Target<'a> {
     owners: &'a BTreeSet<String>,
     pool: &'a str,
     isolation: Isolation,
+    /// What the entry has; `None` for commands that need no credential.
+    credentials: Option<&'a Credentials>,
 }
 
 pub(crate) fn judge(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Judgement {
@@ -57,6 +60,7 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
     isolated(command, target, tier)?;
     let mut rules = sensitive(policy, command, target)?;
     rules.extend(approvals(policy, command, &sight, target)?);
+    provided(command, tier, &rules, target)?;
     Ok(Allowance {
         tier,
         sensitivity: action.sensitivity,
@@ -74,18 +78,18 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
 fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<Refusal>> {
     let scope = &command.action().scope;
     let catalog = &policy.catalog;
-    let (env, owners, pool, isolation) = match command.tool() {
+    let (env, owners, pool, isolation, credentials) = match command.tool() {
         Tool::Kubectl => {
             let found = scope.target.as_ref().and_then(|name| catalog.clusters.get(name));
             let known: Vec<&str> = catalog.clusters.keys().map(String::as_str).collect();
             let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
-            (&one.env, &one.owners, &one.pool, one.isolation)
+            (&one.env, &one.owners, &one.pool, one.isolation, Some(&one.credentials))
         }
         Tool::Custom(name) => {
             let known: Vec<&str> = catalog.commands.keys().map(String::as_str).collect();
             let found = catalog.commands.get(name);
             let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
-            (&one.env, &one.owners, &one.pool, one.isolation)
+            (&one.env, &one.owners, &one.pool, one.isolation, None)
         }
         Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {
             return Err(explain::not_yet(command).into());
@@ -96,7 +100,7 @@ fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<R
     }
     // An environment that is not there cannot be said to be harmless.
     let stage = catalog.environments.get(env).map_or(Stage::Production, |one| one.stage);
-    Ok(Target { stage, owners, pool, isolation })
+    Ok(Target { stage, owners, pool, isolation, credentials })
 }
 
 /// The highest of grammar, catalog, thresholds, floor and advice, and why it is higher.
@@ -201,6 +205,24 @@ fn sensitive(policy: &Policy, command: &Command, target: Target<'_>) -> Result<V
             expires: rule.expires,
         }]),
         (Sensitivity::Sensitive, _) => Err(explain::sensitive(command).into()),
+    }
+}
+
+/// The credentials it will need exist, so that nobody agrees to what cannot run.
+fn provided(command: &Command, tier: Tier, rules: &[Rule], target: Target<'_>) -> Result<(), Box<Refusal>> {
+    let Some(credentials) = target.credentials else { return Ok(()) };
+    let dry = command.mode() == Mode::DryRun;
+    let runs = match (tier, command.action().sensitivity) {
+        (Tier::Read, Sensitivity::Plain) => CredentialClass::Read,
+        (Tier::Read, Sensitivity::Sensitive) => CredentialClass::Sensitive,
+        (Tier::Change, _) => CredentialClass::Change,
+        (Tier::Destructive, _) => CredentialClass::Destructive,
+    };
+    let looks = dry || (command.preview().is_some() && rules.iter().any(|rule| !rule.quorum.is_none()));
+    let needed = [(!dry).then_some(runs), looks.then_some(CredentialClass::Preview)];
+    match needed.into_iter().flatten().find(|class| credentials.of(*class).is_none()) {
+        Some(class) => Err(explain::no_credential(command, class).into()),
+        None => Ok(()),
     }
 }
 

@@ -77,13 +77,35 @@ impl Worker {
         }
     }
 
-    /// Opens, decides again, counts again and, where people agreed to an effect, looks again.
+    /// Decides again and, where people agreed to an effect, looks at it and then decides once
+    /// more: the look takes its time, and what it runs on must be known as of now.
     async fn warrant(
         &self,
         claim: &Claim,
         sealed: &Sealed<Job>,
         cancel: &CancellationToken,
     ) -> Result<Warrant, Settled> {
+        let id = claim.key.invocation;
+        let undrifted = match self.decide_again(claim, sealed).await? {
+            Checked::Ready(warrant) => return Ok(warrant),
+            Checked::Compare(undrifted) => undrifted,
+        };
+        let fresh = match self.effect_of(claim, undrifted.look_again(), cancel.clone()).await {
+            Ok(fresh) => fresh,
+            Err(refusal) => return Err(self.refuse(id, *refusal).await),
+        };
+        let compared = match self.decide_again(claim, sealed).await? {
+            Checked::Ready(warrant) => Ok(warrant),
+            Checked::Compare(undrifted) => undrifted.compare(&fresh),
+        };
+        match compared {
+            Ok(warrant) => Ok(warrant),
+            Err(refusal) => Err(self.refuse(id, *refusal).await),
+        }
+    }
+
+    /// Opens the seal, reads ballots and people anew, and asks this worker's own policy.
+    async fn decide_again(&self, claim: &Claim, sealed: &Sealed<Job>) -> Result<Checked, Settled> {
         let parts = self.parts();
         let id = claim.key.invocation;
         let open = match sealed.open_job(&parts.verifier, id, parts.clock.now()) {
@@ -105,18 +127,8 @@ impl Worker {
         let effect = papers.effect.as_ref();
         let checked = open.decide_again(policy.as_ref(), &facts, &papers.ballots, effect, &parts.verifier, &parts.pool);
         match checked {
+            Ok(checked) => Ok(checked),
             Err(refusal) => Err(self.refuse(id, *refusal).await),
-            Ok(Checked::Ready(warrant)) => Ok(warrant),
-            Ok(Checked::Compare(undrifted)) => {
-                let fresh = match self.effect_of(claim, undrifted.look_again(), cancel.clone()).await {
-                    Ok(fresh) => fresh,
-                    Err(refusal) => return Err(self.refuse(id, *refusal).await),
-                };
-                match undrifted.compare(&fresh) {
-                    Ok(warrant) => Ok(warrant),
-                    Err(refusal) => Err(self.refuse(id, *refusal).await),
-                }
-            }
         }
     }
 

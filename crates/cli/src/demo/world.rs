@@ -162,6 +162,7 @@ fn known(data: &Path, name: &str, cluster: &Cluster) -> anyhow::Result<ClusterOv
         ca: file("ca.pem", cluster.ca_pem())?,
         credentials: Credentials {
             read: token("read")?,
+            sensitive: token("sensitive")?,
             preview: token("preview")?,
             change: token("change")?,
             destructive: token("destructive")?,

@@ -284,18 +284,18 @@ fn a_freeze_is_on_from_its_first_instant_and_lifts_by_itself() {
         let facts = Facts::new(text.parse().unwrap(), [who.clone()]);
         ask_at(&policy, &who, typed, &facts, Tier::Read)
     };
-    assert_eq!(code(&at("2026-12-19T23:59:59.999Z", &change)), None);
+    assert_eq!(code(&at("2025-12-19T23:59:59.999Z", &change)), None);
     expect![[r#"
-        frozen · `kubectl scale` in `prod` is frozen until 2027-01-03T00:00:00.000Z (the books are being closed)
-        rule year-end · leave `--apply` away to see the effect; passing a freeze needs break-glass, which is not available yet"#]].assert_eq(&told(&at("2026-12-20T00:00:00Z", &change)));
-    assert_eq!(code(&at("2027-01-02T23:59:59.999Z", &change)), Some(Code::Frozen));
-    assert_eq!(code(&at("2027-01-03T00:00:00Z", &change)), None);
+        frozen · `kubectl scale` in `prod` is frozen until 2026-01-03T00:00:00.000Z (the books are being closed)
+        rule year-end · leave `--apply` away to see the effect; passing a freeze needs break-glass, which is not available yet"#]].assert_eq(&told(&at("2025-12-20T00:00:00Z", &change)));
+    assert_eq!(code(&at("2026-01-02T23:59:59.999Z", &change)), Some(Code::Frozen));
+    assert_eq!(code(&at("2026-01-03T00:00:00Z", &change)), None);
     let dev = kubectl("scale", Tier::Change, "dev", "ns/web/deployments.apps/api");
-    assert_eq!(code(&at("2026-12-25T00:00:00Z", &dev)), None);
+    assert_eq!(code(&at("2025-12-25T00:00:00Z", &dev)), None);
     let read = kubectl("get", Tier::Read, "prod", "ns/web/pods/*");
-    assert_eq!(code(&at("2026-12-25T00:00:00Z", &read)), None);
+    assert_eq!(code(&at("2025-12-25T00:00:00Z", &read)), None);
     let preview = Typed { mode: Mode::DryRun, ..change };
-    assert_eq!(code(&at("2026-12-25T00:00:00Z", &preview)), None);
+    assert_eq!(code(&at("2025-12-25T00:00:00Z", &preview)), None);
 }
 
 #[test]

@@ -44,7 +44,7 @@ const ORDINARY: [(&str, &[&str]); 9] = [
 impl Seed {
     /// Namespaces `payments`, `web` and `kube-system`; deployments `api` (three replicas, one of them the pod `api-7f`,
     /// which is killed for memory again and again) and `worker` in `payments`, `front` in `web`; accounts `read`,
-    /// `preview`, `change`, `destructive` with the least each needs, and `issuer`, which mints tokens for them.
+    /// `sensitive`, `preview`, `change`, `destructive` with the least each needs, and `issuer`, which mints tokens for them.
     #[must_use]
     pub fn demo(name: &str) -> Self {
         let mut seed = Self::empty(name);
@@ -208,6 +208,7 @@ fn accounts() -> Vec<Account> {
     let account = |name: &str, effects: Effects, rules: Vec<Rule>| Account { name: name.to_owned(), rules, effects };
     vec![
         account("read", Effects::Real, reading()),
+        account("sensitive", Effects::Real, reading_secrets()),
         account("preview", Effects::DryRunOnly, destroying()),
         account("change", Effects::Real, changing()),
         account("destructive", Effects::Real, destroying()),
@@ -218,6 +219,12 @@ fn accounts() -> Vec<Account> {
 fn reading() -> Vec<Rule> {
     let rule = |(group, resources): &(&str, &[&str])| Rule::new(&["get", "list", "watch"], &[group], resources, &["*"]);
     ORDINARY.iter().map(rule).collect()
+}
+
+fn reading_secrets() -> Vec<Rule> {
+    let mut rules = reading();
+    rules.push(Rule::new(&["get", "list", "watch"], &[""], &["secrets"], &OURS));
+    rules
 }
 
 fn changing() -> Vec<Rule> {
