@@ -82,21 +82,22 @@ async fn p05_an_intent_without_an_outcome_is_found() {
 async fn a_caller_that_goes_away_loses_no_record() {
     let w = World::new();
     let worker = w.open("worker").await;
-    let warrant = w.warrant("a", Tier::Change, None);
-    let mut begin = Box::pin(worker.begin(warrant, Particulars::default()));
+    let mut stored = w.sink.stored.subscribe();
+    let mut begin = Box::pin(worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()));
     // Polled once, so that it has begun, and dropped.
-    assert!(futures_lite_poll(begin.as_mut()).await);
+    let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(begin.as_mut().poll(cx).is_pending())).await;
+    assert!(pending);
     drop(begin);
-    w.tracker.close();
-    worker.close().await.ok();
-    w.tracker.wait().await;
-    let fate = w.fate.look("prod", w.id("a")).await.unwrap();
-    assert!(fate.is_some(), "the write went on without its caller");
-}
-
-/// Polls once; whether it is still pending.
-async fn futures_lite_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
-    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    let intent = async {
+        while story::show(w.sink.as_ref(), w.id("a")).await.unwrap().records.is_empty() {
+            stored.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), intent).await.expect("the write goes on without its caller");
+    worker.close().await.unwrap();
+    assert_eq!(worker.gauges().unclosed.load(Ordering::Relaxed), 1);
+    w.clock.advance(Duration::from_mins(3));
+    assert_eq!(w.verify().await.names(Concern::Completeness), [Name::IntentWithoutOutcome]);
 }
 
 #[tokio::test]

@@ -75,6 +75,14 @@ async fn a_lost_answer_is_our_own_start_and_a_second_process_never_takes_it() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_dropped_once_is_asked_for_again_at_once() {
+    let w = World::new();
+    let worker = w.open("worker").await;
+    w.fate.is(Mood::Drops);
+    w.ran(worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await.unwrap()).await;
+}
+
+#[tokio::test]
 async fn a_fate_under_the_wrong_name_is_nobodys() {
     let w = World::new();
     let (a, b) = (start(&w, "a", 1), start(&w, "b", 1));

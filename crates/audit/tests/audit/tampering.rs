@@ -351,11 +351,16 @@ async fn p26_second_versions_and_delete_markers_are_found() {
 
 /// A stream made by hand, signed by whoever has a key.
 fn forge(s: &Scene, writer: &WriterId, lines: &[&str], sealer: Option<&Sealer>) {
+    forge_as(s, writer, writer, lines, sealer);
+}
+
+/// The same, with another writer's name in its records.
+fn forge_as(s: &Scene, writer: &WriterId, named: &WriterId, lines: &[&str], sealer: Option<&Sealer>) {
     let mut prev = writer.genesis();
     let mut text = String::new();
     for (nth, rest) in lines.iter().enumerate() {
         let line = format!(
-            "{{\"seq\":{},\"prev\":\"{prev}\",\"schema\":1,\"at\":\"{}\",\"writer\":\"{writer}\",{rest}}}",
+            "{{\"seq\":{},\"prev\":\"{prev}\",\"schema\":1,\"at\":\"{}\",\"writer\":\"{named}\",{rest}}}",
             nth + 1,
             s.w.clock.now()
         );
@@ -424,17 +429,13 @@ async fn a_stream_without_opening_a_stray_and_an_unreadable_record() {
     Scene::expect(&s.find().await, &[Name::WriterWithoutOpening], &[]);
 
     let lines = [&opening(&sealer), "\"event\":\"received\",\"approved\":\"yes\"", "\"event\":\"writer-closed\""];
-    forge(&s, &writer, &[], None);
     std::fs::remove_dir_all(s.folder("heads", &writer)).unwrap();
     forge(&s, &writer, &lines, Some(&sealer));
     Scene::expect(&s.find().await, &[Name::UnreadableLine], &[]);
 
-    let other = WriterId::mint(Role::Gateway);
-    let path = s.folder("records", &writer).join(format!("{:020}.ndjson", 1));
-    let text = std::fs::read_to_string(&path).unwrap().replace(writer.as_str(), other.as_str());
-    overwrite(&path, text.as_bytes());
-    let s2 = s.find().await;
-    assert!(s2.names(Concern::Integrity).contains(&Name::EditedLine), "{s2}");
+    let (opening, closing) = (opening(&sealer), "\"event\":\"writer-closed\"");
+    forge_as(&s, &writer, &s.gateway, &[&opening, "\"event\":\"received\"", closing], Some(&sealer));
+    Scene::expect(&s.find().await, &[Name::StrayRecord], &[]);
 }
 
 #[tokio::test]
@@ -463,7 +464,28 @@ async fn a_head_of_another_writer_is_no_head() {
 }
 
 #[tokio::test]
+async fn a_real_head_that_was_changed_or_moved() {
+    for size_too in [true, false] {
+        let s = Scene::new().await;
+        let path = s.folder("heads", &s.gateway).join(format!("{:020}.note", 11));
+        let note = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(!note.is_empty(), "{:?}", files(&s.folder("heads", &s.gateway)));
+        let changed = if size_too { note.replacen("\n11\n", "\n9\n", 1) } else { note };
+        overwrite(&s.folder("heads", &s.gateway).join(format!("{:020}.note", 9)), changed.as_bytes());
+        Scene::expect(&s.find().await, &[Name::ForgedHead], &[]);
+    }
+}
+
+#[tokio::test]
 async fn files_that_the_log_does_not_write() {
+    let s = Scene::new().await;
+    overwrite(&s.folder("records", &s.gateway).join("9.ndjson"), b"x\n");
+    Scene::expect(&s.find().await, &[Name::UnknownFile], &[]);
+    // A real certificate under another key's name.
+    let s = Scene::new().await;
+    let certificate = serde_json::to_string(s.w.sealer("operator").certificate()).unwrap();
+    overwrite(&s.w.path("log").join(format!("keys/v1/{}.json", "1".repeat(32))), certificate.as_bytes());
+    Scene::expect(&s.find().await, &[Name::ForeignCertificate], &[]);
     let s = Scene::new().await;
     overwrite(&s.w.path("log").join("records/v1/notes.txt"), b"x");
     Scene::expect(&s.find().await, &[Name::UnknownFile], &[]);
@@ -490,7 +512,10 @@ async fn records_outside_of_their_certificate() {
 /// Rewrites the worker's stream with its own key, anchors included: only what records say to each
 /// other, and the seals of others, can contradict it.
 async fn rewritten(change: impl Fn(usize, &str) -> String) -> Report {
-    let s = Scene::new().await;
+    rewritten_in(&Scene::new().await, change).await
+}
+
+async fn rewritten_in(s: &Scene, change: impl Fn(usize, &str) -> String) -> Report {
     s.edit_and_rechain(&s.worker, change);
     let sealer = s.w.sealer("worker");
     s.sign_heads_anew(&s.worker, &sealer);
@@ -525,6 +550,34 @@ async fn a_captured_worker_cannot_rewrite_what_others_sealed() {
     assert_eq!(dropped.names(Concern::Integrity), [Name::BadSeal], "{dropped}");
 }
 
+/// The intent with one of its sealed documents, the `nth`, exchanged for a genuine other one.
+async fn with_document(nth: usize, other: impl Fn(&World) -> String) -> Report {
+    let s = Scene::new().await;
+    let other = other(&s.w);
+    rewritten_in(&s, |line, text| {
+        if line != 2 {
+            return text.to_owned();
+        }
+        let (link, event) = text.split_once("\"schema\"").unwrap();
+        let record: serde_json::Value = serde_json::from_str(text).unwrap();
+        let old = serde_json::to_string(&record["sealed"][nth]["text"]).unwrap();
+        assert!(event.contains(&old));
+        format!("{link}\"schema\"{}", event.replacen(&old, &serde_json::to_string(&other).unwrap(), 1))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_genuine_seal_of_something_else_does_not_pass() {
+    let job_of_b = with_document(0, |w| w.warrant("b", Tier::Change, Some("1 of sre")).sealed().to_owned()).await;
+    Scene::expect(&job_of_b, &[Name::BadSeal], &[]);
+    let other_decision = |w: &World| w.warrant("a", Tier::Destructive, Some("1 of sre"));
+    let job = with_document(0, |w| other_decision(w).sealed().to_owned()).await;
+    Scene::expect(&job, &[Name::DecisionMismatch], &[]);
+    let ballot = with_document(1, |w| other_decision(w).ballots()[0].clone()).await;
+    Scene::expect(&ballot, &[Name::DecisionMismatch], &[]);
+}
+
 #[tokio::test]
 async fn a_run_without_its_fate() {
     let report = rewritten(|nth, line| {
@@ -541,7 +594,14 @@ async fn a_run_without_its_fate() {
 
 #[tokio::test]
 async fn an_intent_with_another_attempts_fate() {
-    let report = with_intent("\\\"worker\\\":\\\"worker-", "\\\"worker\\\":\\\"worker_").await;
+    let s = Scene::new().await;
+    // With the fate store gone as well, the intent contradicts itself.
+    std::fs::remove_dir_all(s.w.path("fate").join("fate")).unwrap();
+    let report = rewritten_in(&s, |nth, line| {
+        let worker = "\\\"worker\\\":\\\"worker-";
+        if nth == 2 { line.replacen(worker, &worker.replace("worker-", "worker_"), 1) } else { line.to_owned() }
+    })
+    .await;
     Scene::expect(&report, &[Name::FateUnlikeIntent], &[]);
 }
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_222_800_000);
@@ -52,6 +52,8 @@ pub(crate) enum Mood {
     Mute,
     /// Writes are refused.
     ReadOnly,
+    /// One write happens and its answer is an error; then all is well.
+    Drops,
 }
 
 /// A store that can be made to fail, in front of a real one.
@@ -59,12 +61,13 @@ pub(crate) enum Mood {
 pub(crate) struct Moody {
     inner: Directory,
     mood: AtomicU8,
-    pub(crate) stored: Notify,
+    /// Counts what was stored.
+    pub(crate) stored: watch::Sender<u64>,
 }
 
 impl Moody {
     pub(crate) fn new(inner: Directory) -> Arc<Self> {
-        Arc::new(Self { inner, mood: AtomicU8::new(Mood::Good as u8), stored: Notify::new() })
+        Arc::new(Self { inner, mood: AtomicU8::new(Mood::Good as u8), stored: watch::Sender::new(0) })
     }
 
     pub(crate) fn is(&self, mood: Mood) {
@@ -73,7 +76,7 @@ impl Moody {
 
     fn mood(&self) -> Mood {
         let now = self.mood.load(Ordering::SeqCst);
-        [Mood::Good, Mood::Down, Mood::Hangs, Mood::Mute, Mood::ReadOnly]
+        [Mood::Good, Mood::Down, Mood::Hangs, Mood::Mute, Mood::ReadOnly, Mood::Drops]
             .into_iter()
             .find(|mood| *mood as u8 == now)
             .expect("only moods are stored")
@@ -90,11 +93,16 @@ impl Sink for Moody {
         match self.mood() {
             Mood::Good => {
                 let stored = self.inner.put_new(key, bytes).await;
-                self.stored.notify_one();
+                self.stored.send_modify(|count| *count += 1);
                 stored
             }
             Mood::Down => Err(PutError::Unavailable(Box::new(Self::down()))),
             Mood::ReadOnly => Err(PutError::ReadOnly(Self::down())),
+            Mood::Drops => {
+                self.is(Mood::Good);
+                let _ = self.inner.put_new(key, bytes).await;
+                Err(PutError::Unavailable(Box::new(Self::down())))
+            }
             Mood::Hangs => std::future::pending().await,
             Mood::Mute => {
                 let _ = self.inner.put_new(key, bytes).await;
@@ -122,6 +130,11 @@ impl Fate for Moody {
         match self.mood() {
             Mood::Good => self.inner.decide(doc).await,
             Mood::Down | Mood::ReadOnly => Err(FateError::Unavailable(Box::new(Self::down()))),
+            Mood::Drops => {
+                self.is(Mood::Good);
+                let _ = self.inner.decide(doc).await;
+                Err(FateError::Unavailable(Box::new(Self::down())))
+            }
             Mood::Hangs => std::future::pending().await,
             Mood::Mute => {
                 let _ = self.inner.decide(doc).await;
