@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a lease outlives the job it is for: time to stop and to revoke.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// What to make a credential from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
