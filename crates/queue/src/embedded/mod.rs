@@ -193,6 +193,3 @@ fn next(transaction: &WriteTransaction, counter: &str) -> Result<u64> {
 fn text(id: InvocationId) -> String {
     id.to_string()
 }
-
-#[cfg(test)]
-mod tests;
