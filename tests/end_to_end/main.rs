@@ -4,6 +4,7 @@
 //! `scenarios` read like a thread. `attacks` are named after the properties they hold.
 
 mod attacks;
+mod control;
 mod own_cluster;
 mod programs;
 mod scenarios;

@@ -27,6 +27,7 @@ async fn an_own_cluster_can_be_read_and_never_changed() {
         kubectl: None,
         own: Some(own),
         rbac: None,
+        catalog: None,
     })
     .await;
     let id = w.asks("dee", "/kubectl get pods -n payments --context mine").await;

@@ -163,6 +163,7 @@ async fn a_restarted_installation_takes_up_what_was_asked() {
         kubectl: None,
         own: None,
         rbac: None,
+        catalog: None,
     };
     let before = World::around(options).await;
     let id = before.asks("ann", "/restart-report service=checkout --apply").await;
@@ -177,4 +178,15 @@ async fn a_restarted_installation_takes_up_what_was_asked() {
     assert_eq!(after.ended(id).await.0, State::Done { exit: 0 });
     assert_eq!(after.verify().await.conclusion(), countersign_audit::verify::Conclusion::Sound);
     after.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_in_a_sandbox_runs_at_once_because_the_file_says_so() {
+    let w = World::start().await;
+    let id = w.asks("ann", "/kubectl delete pod api-7f -n payments --context dev --apply").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
+    let card = thread.card.expect("there is a card");
+    assert_eq!(card.rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["else-destructive"]);
+    w.end().await;
 }

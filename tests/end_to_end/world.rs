@@ -56,6 +56,7 @@ impl World {
             kubectl: None,
             own: None,
             rbac,
+            catalog: None,
         };
         let world = Self::try_around(options).await?;
         Ok(Self { data, ..world })
@@ -152,6 +153,12 @@ impl World {
             Answer::Said(Notice::NotCounted { why }) | Answer::Refused(why) => why.code(),
             other => panic!("{who}'s click must not count: {other:?}"),
         }
+    }
+
+    /// A click on a request that is over: it is still shown as decided, or no longer known.
+    pub(crate) async fn is_over(&self, who: &str, id: InvocationId, button: Button) {
+        let code = self.in_vain(who, id, button).await;
+        assert!(matches!(code, Code::AlreadyDecided | Code::UnknownButton), "{code}");
     }
 
     pub(crate) async fn wait(&self, id: InvocationId, what: &str, is: impl Fn(&Thread) -> bool) -> Thread {

@@ -143,6 +143,9 @@ impl Gateway {
     /// When the command has started meanwhile, fate says so, and nothing is told.
     pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> bool {
         let parts = self.parts();
+        if self.with_view(id, |view| view.state.is_final()) == Some(true) {
+            return true;
+        }
         match parts.log.refuse(pool, id, reason_of(&refusal), Some(refusal.code())).await {
             Ok(closing) if matches!(closing.fate.verdict, Verdict::Closed { .. }) => {}
             Ok(_) => return false,

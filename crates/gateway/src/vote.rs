@@ -203,8 +203,11 @@ impl Gateway {
         who: &Principal,
         papers: &Papers,
     ) -> Result<Answer, Box<Refusal>> {
-        let seen = self.with_view(id, |view| (view.receipt.clone(), view.decision.clone(), view.state));
-        let Some((_, decision, state)) = seen else { return Err(Box::new(unknown())) };
+        let seen = self.with_view(id, |view| (view.decision.clone(), view.state));
+        let Some((decision, state)) = seen else { return Err(Box::new(unknown())) };
+        if state.is_final() {
+            return Err(Box::new(decided(&state.phrase())));
+        }
         let requester = decision.decision().requester == who.id;
         let approver = matches!(self.resumed(id, papers), Some(Resumed::Asked(asked)) if eligible(&asked, who).is_ok());
         if !requester && !approver {
@@ -224,9 +227,6 @@ impl Gateway {
         tracing::info!(invocation.id = %id, "A cancellation was asked for and met {hint:?}");
         if self.end(id, &pool, refusal).await {
             return Ok(Answer::Said(Notice::Cancelled { who: who.name.clone(), was_running: false }));
-        }
-        if state.is_final() {
-            return Err(Box::new(decided(&state.phrase())));
         }
         let notice = Notice::Cancelled { who: who.name.clone(), was_running: true };
         self.say(id, notice.clone()).await;

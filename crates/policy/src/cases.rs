@@ -18,9 +18,14 @@ use crate::selector::TIERS;
 use crate::yaml::Node;
 use countersign_command::{Context, Typed};
 use countersign_core::command::Command;
-use countersign_core::policy::{Facts, Judgement, Policy as _, Request};
-use countersign_core::principal::{Principal, Standing, SubjectId};
+use countersign_core::decision::DecisionBytes;
+use countersign_core::id::{InvocationId, Origin};
+use countersign_core::invocation::{Invocation, Receipt, Received, Ruling};
+use countersign_core::policy::Facts;
+use countersign_core::principal::{Account, Principal, Standing, SubjectId};
+use countersign_core::quorum::Quorum;
 use countersign_core::refusal::{Code, Refusal, shown};
+use countersign_core::subject::Subject;
 use countersign_core::tier::{Mode, Tier};
 use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -248,32 +253,50 @@ fn outcome(policy: &Policy, case: &Case) -> Got {
         Ok(command) => command,
         Err(refusal) => return no(&refusal, None),
     };
-    let request = Request {
-        principal: &case.principal,
-        command: &command,
-        channel: case.channel.as_deref(),
-        at_least: Tier::Read,
-    };
     let facts = Facts::new(case.now, [case.principal.clone()]);
-    match policy.judge(&request, &facts) {
-        Judgement::Denied(refusal) => no(&refusal, entry(&command)),
-        Judgement::Allowed(allowance) => {
-            let decision = match (command.mode(), allowance.rules.is_empty()) {
-                (_, false) => Decision::Pending,
-                (Mode::DryRun, true) => Decision::Preview,
-                (Mode::Apply, true) => Decision::Cleared,
+    let (named, mode) = (entry(&command), command.mode());
+    // The whole kernel is asked, so that a case cannot pass where its floor would say no.
+    match received(case, command).decide(policy, &facts, &[]) {
+        Ruling::Denied(denied) => no(&denied.refusal, named),
+        Ruling::Pending(it) => yes(Decision::Pending, it.draft(), it.granted_by(), named),
+        Ruling::Cleared(it) => {
+            let decision = match mode {
+                Mode::DryRun => Decision::Preview,
+                Mode::Apply => Decision::Cleared,
             };
-            Got {
-                decision,
-                tier: Some(allowance.tier),
-                refusal: None,
-                rules: allowance.rules.iter().map(|rule| rule.id.clone()).collect(),
-                quorums: allowance.rules.iter().map(|rule| rule.quorum.to_string()).collect(),
-                said: format!("it was allowed by {}", allowance.granted_by.join(", ")),
-                entry: entry(&command),
-            }
+            yes(decision, it.decision(), it.granted_by(), named)
         }
     }
+}
+
+fn yes(decision: Decision, bytes: &DecisionBytes, granted_by: &[String], entry: Option<String>) -> Got {
+    let decided = bytes.decision();
+    let asked = decided.rules.iter().filter(|rule| rule.quorum != Quorum::none().to_string());
+    Got {
+        decision,
+        tier: Some(decided.tier),
+        refusal: None,
+        rules: decided.rules.iter().map(|rule| rule.id.clone()).collect(),
+        quorums: asked.map(|rule| rule.quorum.clone()).collect(),
+        said: format!("it was allowed by {}", granted_by.join(", ")),
+        entry,
+    }
+}
+
+/// The request as a gateway would receive it.
+fn received(case: &Case, command: Command) -> Invocation<Received> {
+    let origin = Origin { deployment: "cases", front: "cases", team: "cases", trigger: &case.text };
+    let receipt = Receipt {
+        id: InvocationId::derive(origin, case.now),
+        deployment: "cases".to_owned(),
+        account: Account { front: "cases".to_owned(), team: "cases".to_owned(), user: "cases".to_owned() },
+        thread: String::new(),
+        channel: case.channel.clone(),
+        typed: case.text.clone(),
+        reason: None,
+        at: case.now,
+    };
+    Invocation::receive(receipt, case.principal.clone(), Subject::Command(Box::new(command)))
 }
 
 fn no(refusal: &Refusal, entry: Option<String>) -> Got {

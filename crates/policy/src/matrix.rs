@@ -102,7 +102,7 @@ fn cell(policy: &Policy, groups: &BTreeSet<String>, text: &str) -> String {
     let facts = Facts::new(Timestamp::from_millis(0), [principal.clone()]);
     match policy.judge(&request, &facts) {
         Judgement::Denied(refusal) => no(refusal.code()),
-        Judgement::Allowed(allowance) if allowance.rules.is_empty() => "✔".to_owned(),
+        Judgement::Allowed(allowance) if allowance.rules.iter().all(|rule| rule.quorum.is_none()) => "✔".to_owned(),
         Judgement::Allowed(allowance) => {
             let people = allowance.rules.iter().map(|rule| rule.quorum.people()).max();
             people.unwrap_or(0).to_string()

@@ -136,7 +136,7 @@ impl OwnCluster {
     ///
     /// # Errors
     /// When its files cannot be written.
-    pub(crate) fn add_to(&self, catalog: &str, _data: &Path) -> anyhow::Result<String> {
+    pub(crate) fn add_to(&self, catalog: &str) -> anyhow::Result<String> {
         std::fs::create_dir_all(&self.folder)?;
         let ca = match &self.authority {
             Some(pem) => format!("    ca: file:{}\n", private(&self.folder.join("ca.pem"), pem)?.display()),

@@ -74,6 +74,7 @@ impl Demo {
             kubectl: self.kubectl.clone(),
             own,
             rbac: None,
+            catalog: None,
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Options {
     pub own: Option<OwnCluster>,
     /// rbac.yaml's text; the shipped one if absent.
     pub rbac: Option<String>,
+    /// catalog.yaml's text; the shipped one if absent.
+    pub catalog: Option<String>,
 }
 
 impl fmt::Debug for Options {
@@ -90,9 +92,11 @@ impl World {
             overrides.clusters.insert(name.to_owned(), known(&options.data, name, &cluster)?);
             clusters.insert(name.to_owned(), cluster);
         }
+        let shipped = options.rbac.is_none() && options.catalog.is_none();
+        let catalog = options.catalog.unwrap_or_else(|| CATALOG.to_owned());
         let catalog = match &options.own {
-            Some(own) => own.add_to(CATALOG, &options.data)?,
-            None => CATALOG.to_owned(),
+            Some(own) => own.add_to(&catalog)?,
+            None => catalog,
         };
         let people = private(&options.data.join("people.yaml"), PEOPLE)?;
         let worker_people = private(&options.data.join("worker-people.yaml"), PEOPLE)?;
@@ -103,7 +107,7 @@ impl World {
                 rbac: Source::new("rbac.yaml", options.rbac.as_deref().unwrap_or(RBAC)),
                 catalog: Source::new("catalog.yaml", catalog),
             },
-            cases: if options.rbac.is_some() { Vec::new() } else { cases() },
+            cases: if shipped { cases() } else { Vec::new() },
             overrides,
             people: people.clone(),
             worker_people: worker_people.clone(),

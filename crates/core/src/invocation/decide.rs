@@ -9,7 +9,7 @@ use crate::advice::Advice;
 use crate::command::Command;
 use crate::decision::{Decision, DecisionBytes, RuleDoc};
 use crate::policy::{Allowance, Confirmation, Factor, Facts, Judgement, Policy, Request};
-use crate::principal::SubjectId;
+use crate::principal::{Standing, SubjectId};
 use crate::refusal::{Code, Refusal, shown};
 use crate::subject::Subject;
 use crate::tier::{Isolation, Mode, Tier};
@@ -86,11 +86,13 @@ pub(crate) fn judge(
 ) -> Result<Allowance, Box<Refusal>> {
     let principal = facts.person(requester).ok_or_else(|| Box::new(unknown(requester)))?;
     if !principal.is_active_human() {
-        return Err(Box::new(Refusal::new(
-            Code::Deactivated,
-            format!("{} is not an active member of this organisation", shown(&principal.name)),
-            "Ask an administrator of the directory.",
-        )));
+        let code = match principal.standing {
+            Standing::Deactivated => Code::Deactivated,
+            Standing::Active | Standing::Guest | Standing::Bot => Code::NotAMember,
+        };
+        let sentence = format!("{} is not an active member of this organisation", shown(&principal.name));
+        let refusal = Refusal::new(code, sentence, "Ask an administrator of the directory.");
+        return Err(Box::new(refusal.by_rule("floor-active-people")));
     }
     let at_least = advice.iter().fold(command.action().tier, |tier, one| one.at_least(tier));
     match policy.judge(&Request { principal, command, channel, at_least }, facts) {

@@ -178,7 +178,11 @@ fn who_may_delete_waits_for_two_people_in_prod_and_for_nobody_elsewhere() {
         &kubectl("scale", Tier::Change, "prod", "ns/web/deployments.apps/api"),
         expect!["change · [prod-change: 1 of sre within 1800s] · bindings[1] roles.operator.allow[0]"],
     );
-    check(&["sre"], &delete("dev", "ns/web/pods/api"), expect!["destructive · [] · bindings[1] roles.owner.allow[0]"]);
+    check(
+        &["sre"],
+        &delete("dev", "ns/web/pods/api"),
+        expect!["destructive · [else-destructive: none within 1800s] · bindings[1] roles.owner.allow[0]"],
+    );
     check(
         &["sre"],
         &kubectl("scale", Tier::Change, "dev", "ns/web/deployments.apps/api"),

@@ -1,0 +1,152 @@
+//! Commands that are stopped, and workers that are gone.
+
+use crate::world::{World, launcher};
+use countersign::demo::world::{CATALOG, Options};
+use countersign::installation::{Places, system_clock};
+use countersign::recorder::{Recorder, Thread};
+use countersign_audit::directory::Directory;
+use countersign_audit::event::Kind;
+use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
+use countersign_audit::keys;
+use countersign_chat::{Answer, Button, Notice, State};
+use countersign_core::id::{Attempt, InvocationId, Origin};
+use countersign_core::invocation::{Invocation, Receipt, Ruling};
+use countersign_core::policy::Facts;
+use countersign_core::principal::{Principal, Standing, SubjectId};
+use countersign_core::subject::Subject;
+use countersign_queue::{Load, Offer, Repeat, Topic};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A command that takes its time, harmless and held as a change.
+fn catalog(wall_seconds: u32) -> String {
+    let entry = format!(
+        "\n  nap:\n    description: takes its time\n    runner: sleep\n    argv: [\"60\"]\n    tier: change\n    \
+         reversibility: reversible\n    sensitive: false\n    env: dev\n    owners: [engineering]\n    pool: main\n    \
+         limits: {{ wall_seconds: {wall_seconds}, output_bytes: 65536 }}\n    examples: [\"nap\"]\n"
+    );
+    format!("{CATALOG}{entry}")
+}
+
+async fn world(folder: &Path, wall_seconds: u32) -> World {
+    World::around(|chat: Arc<Recorder>| Options {
+        data: folder.to_owned(),
+        chat,
+        clock: system_clock(),
+        launcher: launcher(),
+        kubectl: None,
+        own: None,
+        rbac: None,
+        catalog: Some(catalog(wall_seconds)),
+    })
+    .await
+}
+
+fn is_running(thread: &Thread) -> bool {
+    thread.states.contains(&State::Running)
+}
+
+#[tokio::test]
+async fn p20_a_running_command_is_cancelled_and_nothing_of_it_is_left() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let w = world(folder.path(), 50).await;
+    let id = w.asks("ann", "/nap --apply").await;
+    w.wait(id, "it runs", is_running).await;
+    let answer = w.clicks("ann", id, Button::Cancel).await;
+    assert!(matches!(answer, Answer::Said(Notice::Cancelled { was_running: true, .. })), "{answer:?}");
+    assert_eq!(w.ended(id).await.0, State::Cancelled);
+    let records = w.records().await;
+    let outcome = records.iter().find(|one| one.event.kind == Kind::Outcome && one.event.invocation == Some(id));
+    assert_eq!(outcome.and_then(|one| one.event.ending.as_deref()), Some("cancelled"));
+    let left = std::fs::read_dir(folder.path().join("jobs")).expect("it is there").count();
+    assert_eq!(left, 0);
+    w.stop().await;
+}
+
+#[tokio::test]
+async fn p20_a_command_that_takes_too_long_is_ended_and_said_to_be() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let w = world(folder.path(), 1).await;
+    let id = w.asks("ann", "/nap --apply").await;
+    let (state, thread) = w.ended(id).await;
+    assert_eq!(state, State::TimedOut, "{}", w.chat.transcript(&thread));
+    w.stop().await;
+}
+
+#[tokio::test]
+async fn p57_stopping_ends_what_runs_and_records_it() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let w = world(folder.path(), 50).await;
+    let id = w.asks("ann", "/nap --apply").await;
+    w.wait(id, "it runs", is_running).await;
+    w.stop().await;
+    let places = Places::below(folder.path());
+    let anchors = [places.anchors.clone()];
+    let root = places.keys.join("root.pub");
+    let report = countersign::audit::verify(&places, &anchors, &root, "demo").await.expect("it can be read");
+    assert_eq!(report.conclusion(), countersign_audit::verify::Conclusion::Sound, "{report}");
+}
+
+/// A worker won the fate and died. Whoever gets the job next must not run it, and must say so.
+#[tokio::test]
+async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
+    let w = World::start().await;
+    let places = w.demo.installation.places.clone();
+    let policy = w.demo.installation.policy.current();
+    let context = countersign_command::Context::default();
+    let text = "/kubectl scale deployment api --replicas=0 -n payments --context dev --apply";
+    let typed = countersign_command::parse(text, &context, policy.vocabulary()).expect("it parses");
+    let countersign_command::Typed::Run { command, .. } = typed else { panic!("it is a command") };
+    let ann = Principal {
+        id: SubjectId { iss: "demo".into(), sub: "ann".into() },
+        name: "Ann (SRE)".into(),
+        groups: ["engineering".to_owned(), "sre".to_owned()].into(),
+        standing: Standing::Active,
+        known_by: "test".into(),
+    };
+    let now = w.clock.now();
+    let id = InvocationId::derive(Origin { deployment: "demo", front: "f", team: "t", trigger: "died" }, now);
+    let receipt = Receipt {
+        id,
+        deployment: "demo".into(),
+        account: countersign::demo::tour::account("ann"),
+        thread: "t".into(),
+        channel: None,
+        typed: text.into(),
+        reason: None,
+        at: now,
+    };
+    let it = Invocation::receive(receipt, ann.clone(), Subject::Command(Box::new(command)));
+    let cleared = match it.decide(policy.as_ref(), &Facts::new(now, [ann]), &[]) {
+        Ruling::Cleared(cleared) => cleared,
+        other => panic!("a sandbox needs nobody: {other:?}"),
+    };
+    let gateway = keys::load_sealer(&places.keys, "gateway", "demo").expect("the gateway's own key");
+    let job = cleared.into_job(&gateway, now.plus(Duration::from_mins(5)));
+    // The dead worker's last act.
+    let fate = Directory::open(places.fate.clone(), w.clock.clone()).expect("it is there");
+    let attempt = Attempt::from_random([7; 16]);
+    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
+    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
+    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    let queue = w.demo.installation.queue.clone();
+    let mut news = queue.listen(Topic::Invocation(id));
+    let load = Load::Run(job);
+    let offer = Offer { invocation: id, pool: "main".into(), repeat: Repeat::Never, lock: None, load };
+    queue.enqueue(offer, now).await.expect("it answers");
+    let outcome = async {
+        loop {
+            if let Some(sealed) = queue.papers(id).await.expect("it answers").outcome {
+                return sealed.open(&w.demo.installation.verifier, id, w.clock.now()).expect("a worker sealed it");
+            }
+            news.wait(Duration::from_millis(100)).await;
+        }
+    };
+    let outcome = tokio::time::timeout(Duration::from_mins(1), outcome).await.expect("it is settled within a minute");
+    assert_eq!(outcome.ending, countersign_core::outcome::Ending::Unknown);
+    assert_eq!(w.runs(id).await, 0);
+    let dev = &w.demo.clusters["dev"];
+    assert!(!dev.requests().iter().any(countersign_simulators::kubernetes::Recorded::mutated));
+    w.end().await;
+}
