@@ -5,6 +5,7 @@ use crate::world::launcher;
 use countersign::demo::world::Options;
 use countersign::installation::system_clock;
 use countersign::recorder::Recorder;
+use countersign_audit::event::Kind;
 use countersign_chat::{Answer, Button, EffectView, Notice, State};
 use countersign_core::refusal::Code;
 use std::sync::Arc;
@@ -37,6 +38,11 @@ async fn a_destructive_command_waits_for_two_people() {
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!(changes[0].account.as_deref(), Some("destructive"));
     assert!(w.prod().object("pods", Some("payments"), "api-7f").is_none());
+    let records = w.records().await;
+    let intent = records.iter().rfind(|one| one.event.kind == Kind::Intent).expect("it ran");
+    let slots: Vec<_> = intent.event.ballots.iter().flat_map(|note| note.slots.clone()).collect();
+    assert_eq!(slots.len(), 2, "{slots:?}");
+    assert!(slots.contains(&"prod-destructive: sre".to_owned()), "{slots:?}");
     w.end().await;
 }
 

@@ -13,13 +13,13 @@ use crate::id::InvocationId;
 use crate::invocation::{expired, judge};
 use crate::policy::{Allowance, Canonical, Confirmation, Facts, Policy};
 use crate::principal::Principal;
-use crate::quorum::Quorum;
+use crate::quorum::{Filling, Quorum};
 use crate::refusal::{Code, Refusal, shown};
 use crate::seal::{SealError, Sealable, Sealed, Verifier};
 use crate::tally;
 use crate::tier::Mode;
 use crate::time::Timestamp;
-use crate::warrant::{Checked, Errand, Undrifted, Warrant};
+use crate::warrant::{Checked, Errand, RestsOn, Undrifted, Warrant};
 use serde::{Deserialize, Serialize};
 
 /// A cleared command for a worker (wire format v1). Made only by `Invocation<Cleared>`.
@@ -150,7 +150,15 @@ impl OpenPreview {
     /// A refusal when the worker's own answer is no, or is about something else.
     pub fn decide_again(self, policy: &dyn Policy, facts: &Facts, pool: &str) -> Result<Warrant, Box<Refusal>> {
         let again = again(&self.preview.draft, policy, facts, pool)?;
-        Ok(Warrant::new(Errand::Preview, self.preview.draft, again, policy.digests(), self.sealed, Vec::new(), None))
+        Ok(Warrant::new(
+            Errand::Preview,
+            self.preview.draft,
+            again,
+            policy.digests(),
+            self.sealed,
+            RestsOn::default(),
+            None,
+        ))
     }
 }
 
@@ -186,14 +194,17 @@ impl OpenJob {
         }
         let decision = self.job.decision;
         let again = again(&decision, policy, facts, pool)?;
-        let asks = agreed(&decision, &again.allowance, ballots, verifier, facts)?;
+        let agreed = agreed(&decision, &again.allowance, ballots, verifier, facts)?;
         let approved = approved_effect(&decision, effect, verifier, facts.now())?;
-        if approved.is_none() && asks && again.command.preview().is_some() {
+        if approved.is_none() && agreed.was_asked && again.command.preview().is_some() {
             return Err(Box::new(changed("no effect was shown to the people who agreed")));
         }
-        let ballots = if asks { ballots.iter().map(wire).collect() } else { Vec::new() };
+        // Only what was believed goes on record: whoever writes the queue must not write there.
+        let believed = agreed.ballots.iter().filter_map(|nth| ballots.get(*nth)).map(wire).collect();
+        let rests_on = RestsOn { ballots: believed, filled: agreed.filled };
         let sealed_effect = approved.is_some().then(|| effect.map(wire)).flatten();
-        let warrant = Warrant::new(Errand::Run, decision, again, policy.digests(), self.sealed, ballots, sealed_effect);
+        let warrant =
+            Warrant::new(Errand::Run, decision, again, policy.digests(), self.sealed, rests_on, sealed_effect);
         Ok(match approved {
             Some(approved) => Checked::Compare(Undrifted::new(warrant, approved)),
             None => Checked::Ready(warrant),
@@ -281,7 +292,7 @@ fn agreed(
     ballots: &[Sealed<Ballot>],
     verifier: &Verifier,
     facts: &Facts,
-) -> Result<bool, Box<Refusal>> {
+) -> Result<Agreed, Box<Refusal>> {
     let mut rules = tally::rules_of(bytes.decision())?;
     let more = own.rules.iter().map(|rule| (rule.id.clone(), rule.quorum.clone()));
     rules.extend(more.collect::<Vec<(String, Quorum)>>());
@@ -297,7 +308,17 @@ fn agreed(
             "Ask again; the people who agree must hold their groups until the command starts.",
         )));
     }
-    Ok(rules.iter().any(|(_, quorum)| !quorum.is_none()) || own.confirmation == Confirmation::Required)
+    let was_asked = rules.iter().any(|(_, quorum)| !quorum.is_none()) || own.confirmation == Confirmation::Required;
+    let ballots = if was_asked { count.believed } else { Vec::new() };
+    Ok(Agreed { was_asked, ballots, filled: count.rules })
+}
+
+/// What the ballots came to at the worker.
+struct Agreed {
+    was_asked: bool,
+    /// Positions of the ballots that were believed.
+    ballots: Vec<usize>,
+    filled: Vec<(String, Quorum, Filling)>,
 }
 
 /// The effect people agreed to, if the decision has one.

@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Count {
     /// Each rule and how far its quorum is filled.
     pub(crate) rules: Vec<(String, Quorum, Filling)>,
+    /// Which of the ballots given were believed, by position.
+    pub(crate) believed: Vec<usize>,
     rejected: Option<(String, Option<String>)>,
     confirmed: bool,
 }
@@ -77,10 +79,15 @@ pub(crate) fn count(
     let mut seen: BTreeSet<SubjectId> = BTreeSet::new();
     let mut rejected = None;
     let mut confirmed = false;
-    for ballot in ballots.iter().filter_map(|sealed| valid(sealed, decision, verifier, facts)) {
+    let mut believed = Vec::new();
+    for (nth, sealed) in ballots.iter().enumerate() {
+        let Some(ballot) = valid(sealed, decision, verifier, facts) else {
+            continue;
+        };
         let Some(voter) = facts.person(&ballot.voter) else {
             continue;
         };
+        believed.push(nth);
         let requester = ballot.voter == doc.requester;
         match ballot.vote {
             Vote::Reject => {
@@ -96,7 +103,7 @@ pub(crate) fn count(
         }
     }
     let rules = rules.iter().map(|(id, quorum)| (id.clone(), quorum.clone(), quorum.fill(&approvers))).collect();
-    Count { rules, rejected, confirmed }
+    Count { rules, believed, rejected, confirmed }
 }
 
 fn valid(sealed: &Sealed<Ballot>, decision: &DecisionBytes, verifier: &Verifier, facts: &Facts) -> Option<Ballot> {

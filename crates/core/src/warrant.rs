@@ -30,6 +30,7 @@ use crate::id::InvocationId;
 use crate::job::{Again, only_looks};
 use crate::policy::{Allowance, PolicyDigests};
 use crate::principal::Principal;
+use crate::quorum::{Filling, Quorum};
 use crate::refusal::{Code, Refusal, shown};
 use crate::tier::{Mode, Sensitivity, Tier};
 use serde::{Deserialize, Serialize};
@@ -84,8 +85,17 @@ pub struct Warrant {
     requester: Principal,
     policy: PolicyDigests,
     sealed: String,
-    ballots: Vec<String>,
+    rests_on: RestsOn,
     effect: Option<String>,
+}
+
+/// The agreement behind a warrant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RestsOn {
+    /// The sealed ballots that were believed, verbatim.
+    pub(crate) ballots: Vec<String>,
+    /// Each rule and who fills its quorum.
+    pub(crate) filled: Vec<(String, Quorum, Filling)>,
 }
 
 impl Warrant {
@@ -95,11 +105,11 @@ impl Warrant {
         again: Again,
         policy: PolicyDigests,
         sealed: String,
-        ballots: Vec<String>,
+        rests_on: RestsOn,
         effect: Option<String>,
     ) -> Self {
         let Again { command, allowance, requester } = again;
-        Self { errand, decision, command, allowance, requester, policy, sealed, ballots, effect }
+        Self { errand, decision, command, allowance, requester, policy, sealed, rests_on, effect }
     }
 
     /// Which request.
@@ -153,7 +163,13 @@ impl Warrant {
     /// The sealed ballots it rests on, verbatim.
     #[must_use]
     pub fn ballots(&self) -> &[String] {
-        &self.ballots
+        &self.rests_on.ballots
+    }
+
+    /// Each rule, the decision's and the worker's own, and who fills its quorum.
+    #[must_use]
+    pub fn filled(&self) -> &[(String, Quorum, Filling)] {
+        &self.rests_on.filled
     }
 
     /// The sealed effect it rests on, verbatim.
@@ -202,7 +218,7 @@ impl Warrant {
     /// that nobody had to agree to, and previews, go without.
     #[must_use]
     pub fn needs_fate(&self) -> bool {
-        self.errand == Errand::Run && !only_looks(self.decision.decision(), self.ballots.len())
+        self.errand == Errand::Run && !only_looks(self.decision.decision(), self.rests_on.ballots.len())
     }
 
     /// A second warrant for looking again at the effect before it is caused.
@@ -215,7 +231,7 @@ impl Warrant {
             requester: self.requester.clone(),
             policy: self.policy.clone(),
             sealed: self.sealed.clone(),
-            ballots: self.ballots.clone(),
+            rests_on: self.rests_on.clone(),
             effect: self.effect.clone(),
         }
     }

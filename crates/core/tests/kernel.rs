@@ -359,3 +359,21 @@ fn a_dry_run_gets_the_preview_credential_and_runs_the_previews_steps() {
     assert_eq!(warrant.credential(), CredentialClass::Preview);
     assert_eq!(warrant.steps(), w.policy.command.preview().unwrap().steps);
 }
+
+/// Whoever writes the queue must not be able to write the log.
+#[test]
+fn p01_a_forged_ballot_is_not_part_of_what_a_warrant_rests_on() {
+    let w = World::new();
+    let (job, mut ballots, effect, id) = w.job("a");
+    let forger = World { gateway: sealer(&root(), 3, Role::Worker, &[POOL]), ..World::new() };
+    let (asked, _) = forger.asked("a");
+    ballots.insert(0, forger.ballot(&asked, "ann", Vote::Reject));
+    let open = job.open_job(&w.verifier, id, NOW).unwrap();
+    let checked = open.decide_again(&w.policy, &w.facts(), &ballots, Some(&effect), &w.verifier, POOL).unwrap();
+    let Checked::Compare(undrifted) = checked else { panic!("must compare") };
+    let warrant = undrifted.compare(&World::effect(id, "uid-1")).unwrap();
+    let real: Vec<String> = ballots[1..].iter().map(|one| serde_json::to_string(one).unwrap()).collect();
+    assert_eq!(warrant.ballots(), real);
+    let filled = &warrant.filled()[0].2;
+    assert!(filled.is_complete());
+}

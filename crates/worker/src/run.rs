@@ -17,6 +17,7 @@ use countersign_core::warrant::{Checked, Errand, Warrant};
 use countersign_queue::{Claim, Paper, Progress};
 use countersign_runner::{Exit, Narrower, Output, RunFault};
 use countersign_secrets::Lease;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -182,7 +183,20 @@ impl Worker {
     fn particulars(&self, warrant: &Warrant) -> Particulars {
         let profile = self.parts().profiles.get(&warrant.allowance().isolation).copied();
         let handle = Lease::handle_for(warrant);
-        Particulars { profile, details: [("lease".to_owned(), handle)].into(), ..Particulars::default() }
+        let mut slots: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (rule, _, filling) in warrant.filled() {
+            for slot in filling.slots() {
+                if let Some(by) = &slot.by {
+                    let groups: Vec<&str> = slot.any_of.iter().map(String::as_str).collect();
+                    let taken = slots.entry(by.to_string()).or_default();
+                    let name = format!("{rule}: {}", groups.join(" or "));
+                    if !taken.contains(&name) {
+                        taken.push(name);
+                    }
+                }
+            }
+        }
+        Particulars { profile, slots, details: [("lease".to_owned(), handle)].into(), ..Particulars::default() }
     }
 
     /// Begun, on record, and not run after all.
