@@ -18,6 +18,14 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// All Rust text below a folder.
+pub(crate) fn sources(folder: &Path) -> String {
+    let mut found = Vec::new();
+    files(folder, &mut found);
+    let rust = found.iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    rust.map(|path| fs::read_to_string(path).expect("sources are text")).collect()
+}
+
 /// Names of all test functions below crates/ and tests/.
 fn tests() -> BTreeSet<String> {
     let mut found = Vec::new();

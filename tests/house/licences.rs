@@ -88,3 +88,25 @@ fn every_dependency_says_why() {
         .collect();
     assert_eq!(silent, Vec::<&str>::new());
 }
+
+/// What a manifest names its sources use. A word in a comment is enough: this is a broom, not a judge.
+#[test]
+fn no_crate_names_a_dependency_it_does_not_use() {
+    let mut idle = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).expect("the workspace has crates") {
+        let folder = entry.expect("the workspace has crates").path();
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a crate has a manifest");
+        let sources = crate::docs::sources(&folder);
+        let named = manifest.lines().filter_map(|line| line.split_once(".workspace = true")).map(|(name, _)| name);
+        let own = ["version", "edition", "rust-version", "license", "publish"];
+        for name in named.filter(|name| !own.contains(name)) {
+            let used = sources.contains(&name.replace('-', "_"));
+            // The queue's tests are written over the kernel's world, which needs these two.
+            let borrowed = folder.ends_with("queue") && matches!(name, "base64" | "ed25519-dalek");
+            if !used && !borrowed {
+                idle.push(format!("{}: {name}", folder.display()));
+            }
+        }
+    }
+    assert_eq!(idle, Vec::<String>::new());
+}
