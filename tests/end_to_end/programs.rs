@@ -63,3 +63,59 @@ fn every_mistake_of_a_file_is_named_with_its_place() {
     assert!(said.contains("rbac.yaml:3:") && said.contains("rbac.yaml:5:"), "{said}");
     assert!(said.contains("read") && said.contains("viewer"), "{said}");
 }
+
+/// A program that does not outlive its test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already when the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// One request over a plain socket, so that nothing between us and the page is clever.
+fn get(address: &str, path: &str, headers: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut socket = std::net::TcpStream::connect(address).expect("the page listens");
+    write!(socket, "GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").expect("the page listens");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("the page answers in text");
+    answer
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("HTTP begins with a status")
+}
+
+#[test]
+fn the_page_is_for_whoever_holds_the_token_and_ends_with_a_sound_log() {
+    use std::io::BufRead as _;
+    let data = tempfile::tempdir().expect("there is room");
+    let folder = data.path().to_str().expect("it is text");
+    let started = Command::new(program())
+        .args(["demo", "--listen", "127.0.0.1:0", "--data", folder])
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let mut demo = Running(started.expect("it starts"));
+    let lines = std::io::BufReader::new(demo.0.stdout.take().expect("it is piped")).lines();
+    let url = lines.map_while(Result::ok).find_map(|line| line.trim().strip_prefix("http://").map(str::to_owned));
+    let url = url.expect("it prints where to go");
+    let (address, path) = url.split_once('/').expect("there is a path");
+    let host = format!("Host: {address}\r\n");
+    assert!(status(&get(address, "/", &host)) >= 400, "nothing without the token");
+    assert!(status(&get(address, "/?token=wrong", &host)) >= 400, "nothing with another");
+    let rebound = get(address, &format!("/{path}"), "Host: evil.example\r\n");
+    assert!(status(&rebound) >= 400, "{rebound}");
+    let entered = get(address, &format!("/{path}"), &host);
+    assert_eq!(status(&entered), 303, "{entered}");
+    assert!(entered.contains("HttpOnly") && entered.contains("SameSite=Strict"), "{entered}");
+    assert!(entered.contains("content-security-policy: default-src 'none'"), "{entered}");
+    let told = Command::new("kill").arg(demo.0.id().to_string()).status().expect("kill is there");
+    assert!(told.success());
+    assert!(demo.0.wait().expect("it is ours").success(), "it ends well when it is told to");
+    let verified = run(&["audit", "verify", "--data", folder]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+    assert!(text(&verified.stdout).contains("Notices: none"), "{}", text(&verified.stdout));
+}
