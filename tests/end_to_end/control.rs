@@ -8,11 +8,16 @@ use countersign_audit::directory::Directory;
 use countersign_audit::event::Kind;
 use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
 use countersign_audit::keys;
+use countersign_audit::testing::ManualClock;
 use countersign_chat::{Answer, Button, Notice, State};
 use countersign_core::id::{Attempt, InvocationId, Origin};
 use countersign_core::invocation::{Invocation, Receipt, Ruling};
+use countersign_core::job::Job;
+use countersign_core::outcome::{Ending, Outcome};
 use countersign_core::policy::Facts;
 use countersign_core::principal::{Principal, Standing, SubjectId};
+use countersign_core::refusal::Code;
+use countersign_core::seal::Sealed;
 use countersign_core::subject::Subject;
 use countersign_queue::{Load, Offer, Repeat, Topic};
 use std::path::Path;
@@ -88,11 +93,8 @@ async fn p57_stopping_ends_what_runs_and_records_it() {
     assert_eq!(report.conclusion(), countersign_audit::verify::Conclusion::Sound, "{report}");
 }
 
-/// A worker won the fate and died. Whoever gets the job next must not run it, and must say so.
-#[tokio::test]
-async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
-    let w = World::start().await;
-    let places = w.demo.installation.places.clone();
+/// A change in the sandbox that the gateway itself cleared and sealed, and that nobody offered yet.
+fn cleared(w: &World) -> (InvocationId, Sealed<Job>) {
     let policy = w.demo.installation.policy.current();
     let context = countersign_command::Context::default();
     let text = "/kubectl scale deployment api --replicas=0 -n payments --context dev --apply";
@@ -122,19 +124,18 @@ async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
         Ruling::Cleared(cleared) => cleared,
         other => panic!("a sandbox needs nobody: {other:?}"),
     };
-    let gateway = keys::load_sealer(&places.keys, "gateway", "demo").expect("the gateway's own key");
-    let job = cleared.into_job(&gateway, now.plus(Duration::from_mins(5)));
-    // The dead worker's last act.
-    let fate = Directory::open(places.fate.clone(), w.clock.clone()).expect("it is there");
-    let attempt = Attempt::from_random([7; 16]);
-    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
-    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
-    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    let keys = &w.demo.installation.places.keys;
+    let gateway = keys::load_sealer(keys, "gateway", "demo").expect("the gateway's own key");
+    (id, cleared.into_job(&gateway, now.plus(Duration::from_mins(5))))
+}
+
+/// Offers the job and waits for what the worker makes of it.
+async fn settled(w: &World, id: InvocationId, job: Sealed<Job>) -> Outcome {
     let queue = w.demo.installation.queue.clone();
     let mut news = queue.listen(Topic::Invocation(id));
     let load = Load::Run(job);
     let offer = Offer { invocation: id, pool: "main".into(), repeat: Repeat::Never, lock: None, load };
-    queue.enqueue(offer, now).await.expect("it answers");
+    queue.enqueue(offer, w.clock.now()).await.expect("it answers");
     let outcome = async {
         loop {
             if let Some(sealed) = queue.papers(id).await.expect("it answers").outcome {
@@ -143,10 +144,36 @@ async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
             news.wait(Duration::from_millis(100)).await;
         }
     };
-    let outcome = tokio::time::timeout(Duration::from_mins(1), outcome).await.expect("it is settled within a minute");
-    assert_eq!(outcome.ending, countersign_core::outcome::Ending::Unknown);
+    tokio::time::timeout(Duration::from_mins(1), outcome).await.expect("it is settled within a minute")
+}
+
+/// A worker won the fate and died. Whoever gets the job next must not run it, and must say so.
+#[tokio::test]
+async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
+    let w = World::start().await;
+    let (id, job) = cleared(&w);
+    // The dead worker's last act.
+    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).expect("it is there");
+    let attempt = Attempt::from_random([7; 16]);
+    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
+    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
+    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    let outcome = settled(&w, id, job).await;
+    assert_eq!(outcome.ending, Ending::Unknown);
     assert_eq!(w.runs(id).await, 0);
     let dev = &w.demo.clusters["dev"];
     assert!(!dev.requests().iter().any(countersign_simulators::kubernetes::Recorded::mutated));
     w.end().await;
+}
+
+#[tokio::test]
+async fn p29_a_job_that_waited_too_long_is_closed_as_expired_and_not_called_a_forgery() {
+    let clock = Arc::new(ManualClock::at(system_clock().now()));
+    let w = World::with(clock.clone(), None).await;
+    let (id, job) = cleared(&w);
+    clock.advance(Duration::from_mins(6));
+    let outcome = settled(&w, id, job).await;
+    assert_eq!(outcome.refusal.map(|refusal| refusal.code()), Some(Code::Expired));
+    assert_eq!((outcome.ending, w.runs(id).await), (Ending::NotRun, 0));
+    w.stop().await;
 }

@@ -93,6 +93,10 @@ impl Worker {
         error: &SealError,
     ) -> Settled {
         let id = claim.key.invocation;
+        if let SealError::Expired(at) = error {
+            // The seal is the gateway's; only its time is over. That is an ordinary no.
+            return self.refuse(id, crate::run::expired(*at)).await;
+        }
         tracing::error!(invocation.id = %id, "A job's seal does not open: {error}");
         let refusal = Refusal::new(
             Code::BadSeal,

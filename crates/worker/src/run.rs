@@ -93,6 +93,8 @@ impl Worker {
         };
         let fresh = match self.effect_of(claim, undrifted.look_again(), cancel.clone()).await {
             Ok(fresh) => fresh,
+            // Nothing is decided by a log that is away for a while.
+            Err(refusal) if refusal.code() == Code::AuditUnavailable => return Err(Settled::GiveBack),
             Err(refusal) => return Err(self.refuse(id, *refusal).await),
         };
         let compared = match self.decide_again(claim, sealed).await? {
@@ -387,7 +389,7 @@ fn note(lease: &Lease) -> LeaseNote {
     }
 }
 
-fn expired(at: Timestamp) -> Refusal {
+pub(crate) fn expired(at: Timestamp) -> Refusal {
     let text = format!("the time for this request ended at {}", at.clock_time());
     Refusal::new(Code::Expired, text, "Ask again; the approvals given so far are void.")
 }
