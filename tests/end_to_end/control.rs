@@ -19,6 +19,7 @@ use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
 use countersign_core::seal::Sealed;
 use countersign_core::subject::Subject;
+use countersign_core::warrant::Errand;
 use countersign_queue::{Load, Offer, Repeat, Topic};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,10 @@ fn catalog(wall_seconds: u32) -> String {
 }
 
 async fn world(folder: &Path, wall_seconds: u32) -> World {
+    world_of(folder, catalog(wall_seconds)).await
+}
+
+async fn world_of(folder: &Path, catalog: String) -> World {
     World::around(|chat: Arc<Recorder>| Options {
         data: folder.to_owned(),
         chat,
@@ -43,7 +48,7 @@ async fn world(folder: &Path, wall_seconds: u32) -> World {
         kubectl: None,
         own: None,
         rbac: None,
-        catalog: Some(catalog(wall_seconds)),
+        catalog: Some(catalog),
     })
     .await
 }
@@ -175,5 +180,44 @@ async fn p29_a_job_that_waited_too_long_is_closed_as_expired_and_not_called_a_fo
     let outcome = settled(&w, id, job).await;
     assert_eq!(outcome.refusal.map(|refusal| refusal.code()), Some(Code::Expired));
     assert_eq!((outcome.ending, w.runs(id).await), (Ending::NotRun, 0));
+    w.stop().await;
+}
+
+/// A change in production whose preview takes its time.
+fn slow_to_look() -> String {
+    let entry = "\n  slow:\n    description: slow to look at\n    runner: sleep\n    argv: [\"0\"]\n    preview: [\"2\"]\n    \
+                 tier: change\n    reversibility: reversible\n    sensitive: false\n    env: prod\n    owners: [payments]\n    \
+                 pool: main\n    examples: [\"slow\"]\n";
+    format!("{CATALOG}{entry}")
+}
+
+/// People agree, the worker looks at the effect once more, and meanwhile an approver leaves.
+#[tokio::test]
+async fn p12_whoever_leaves_while_the_worker_looks_no_longer_counts() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let w = world_of(folder.path(), slow_to_look()).await;
+    let id = w.asks("ann", "/slow --apply").await;
+    w.asking(id).await;
+    w.approves("bob", id).await;
+    let looks = async {
+        loop {
+            let records = w.records().await;
+            let looks = records
+                .iter()
+                .filter(|one| one.event.errand == Some(Errand::Preview) && one.event.kind == Kind::Intent);
+            if looks.count() == 2 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), looks).await.expect("the worker looks again");
+    let text = std::fs::read_to_string(&w.demo.worker_people).expect("it is there");
+    let without =
+        text.replace("name: Bob (SRE),                standing: active", "name: Bob (SRE), standing: deactivated");
+    assert_ne!(text, without);
+    std::fs::write(&w.demo.worker_people, without).expect("it is ours");
+    let (state, thread) = w.ended(id).await;
+    assert_eq!((state, w.runs(id).await), (State::Refused, 0), "{}", w.chat.transcript(&thread));
     w.stop().await;
 }
