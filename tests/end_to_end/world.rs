@@ -97,6 +97,7 @@ impl World {
     pub(crate) async fn delivers(&self, who: &str, text: &str, nonce: &str, at: Timestamp) -> Answer {
         let typed = Typed {
             account: account(who),
+            membership: countersign_chat::Membership::Full,
             channel: None,
             thread: None,
             text: text.to_owned(),
@@ -130,6 +131,7 @@ impl World {
         let decision = self.chat.thread(id).and_then(|thread| thread.card).and_then(|card| card.decision);
         let clicked = Clicked {
             account: account(who),
+            membership: countersign_chat::Membership::Full,
             invocation: id,
             decision,
             button,

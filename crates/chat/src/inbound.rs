@@ -38,11 +38,49 @@ impl fmt::Display for ThreadId {
     }
 }
 
+/// What the front knows of an account beyond its name. A claim like the account: it can only make
+/// the gateway's answer stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Membership {
+    /// A full member of the organisation, as far as the front can tell.
+    Full,
+    /// A guest, who is let into some channels only.
+    Guest,
+    /// Somebody of another organisation, in a shared channel.
+    Stranger,
+    /// A program.
+    Bot,
+    /// Somebody who has left.
+    Deactivated,
+    /// Somebody whose address nobody confirmed yet.
+    Unconfirmed,
+    /// The front could not find out.
+    Unknown,
+}
+
+impl Membership {
+    /// Who that is, in words: "a guest".
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Full => "a member",
+            Self::Guest => "a guest",
+            Self::Stranger => "somebody of another organisation",
+            Self::Bot => "a program",
+            Self::Deactivated => "a deactivated account",
+            Self::Unconfirmed => "an account that was not confirmed yet",
+            Self::Unknown => "somebody the chat could not tell about",
+        }
+    }
+}
+
 /// A line somebody typed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Typed {
     /// Who, as the front knows them.
     pub account: Account,
+    /// What the front knows of that account.
+    pub membership: Membership,
     /// The channel's id, if it was typed in one.
     pub channel: Option<String>,
     /// The thread, if it was typed in one.
@@ -60,6 +98,7 @@ impl fmt::Debug for Typed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Typed")
             .field("account", &self.account)
+            .field("membership", &self.membership)
             .field("channel", &self.channel)
             .field("thread", &self.thread)
             .field("at", &self.at)
@@ -104,6 +143,8 @@ impl Button {
 pub struct Clicked {
     /// Who, as the front knows them.
     pub account: Account,
+    /// What the front knows of that account.
+    pub membership: Membership,
     /// Which request the card belongs to.
     pub invocation: InvocationId,
     /// The decision digest of the card that was clicked; absent while there is no decision.

@@ -16,7 +16,7 @@ pub mod transcript;
 pub mod words;
 
 pub use card::{Card, Cast, Choice, EffectView, LastRun, RuleProgress, State, WholeView};
-pub use inbound::{Answer, Button, Clicked, Inbound, ThreadId, Typed};
+pub use inbound::{Answer, Button, Clicked, Inbound, Membership, ThreadId, Typed};
 pub use notice::{Finished, Notice, PendingItem, Progress, Row};
 pub use output::{Fold, FoldLimits, OutputPart, Stream};
 pub use port::{Chat, ChatError, Gate, NewThread};

@@ -12,7 +12,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use countersign_chat::transcript::Told;
-use countersign_chat::{Answer, Button, Choice, Clicked, Inbound, Notice, Row, ThreadId, Typed};
+use countersign_chat::{Answer, Button, Choice, Clicked, Inbound, Membership, Notice, Row, ThreadId, Typed};
 use countersign_core::id::InvocationId;
 use countersign_core::principal::Account;
 use countersign_core::refusal::{Code, Refusal};
@@ -65,6 +65,7 @@ pub(crate) async fn say(
     };
     let typed = Typed {
         account,
+        membership: Membership::Full,
         channel: None,
         thread: thread.map(|id| ThreadId::new(id.to_string())),
         text: line.text.clone(),
@@ -114,7 +115,15 @@ pub(crate) async fn click(
         Choice::ShowWhole => Button::ShowWhole,
     };
     let nonce = click.nonce;
-    let clicked = Clicked { account, invocation, decision, button, nonce: nonce.clone(), at: desk.front.clock.now() };
+    let clicked = Clicked {
+        account,
+        membership: Membership::Full,
+        invocation,
+        decision,
+        button,
+        nonce: nonce.clone(),
+        at: desk.front.clock.now(),
+    };
     deliver(desk, visitor, Inbound::Clicked(clicked), nonce, back, None).await
 }
 

@@ -50,6 +50,13 @@ impl Gateway {
                     tracing::warn!(invocation.id = %id, "A request could not be taken up: {refusal}");
                 }
             }
+            Some(Resumed::Cleared(it)) => {
+                let view = self.view_of(&it, it.decision(), State::Queued).await;
+                self.put_view(id, view);
+                if let Err(refusal) = self.dispatch(it).await {
+                    tracing::warn!(invocation.id = %id, "A request could not be taken up: {refusal}");
+                }
+            }
             None => {
                 tracing::error!(invocation.id = %id, "An open request in the queue cannot be believed; it is left alone");
                 return;

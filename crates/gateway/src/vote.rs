@@ -69,6 +69,7 @@ impl Gateway {
         let asked = match self.resumed(clicked.invocation, papers) {
             Some(Resumed::Asked(asked)) => asked,
             Some(Resumed::Pending(_)) => return Err(Box::new(too_early())),
+            Some(Resumed::Cleared(_)) => return Err(Box::new(decided("nobody had to agree"))),
             None => return Err(Box::new(unknown())),
         };
         if clicked.decision.is_some_and(|shown| shown != asked.decision().digest()) {

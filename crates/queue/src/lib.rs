@@ -17,4 +17,4 @@ pub use doc::{
 pub use embedded::{EmbeddedQueue, OpenError};
 pub use error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 pub use fence::Fence;
-pub use port::{Board, Dispatch, Feed, Once, Queue, Work};
+pub use port::{Board, Dispatch, Feed, Once, Queue, Watch, Work};

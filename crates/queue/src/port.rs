@@ -1,4 +1,4 @@
-//! What the processes ask of a queue, in domain types: five small traits, one [`Queue`].
+//! What the processes ask of a queue, in domain types: six small traits, one [`Queue`].
 //!
 //! **Invariant:** the queue is a courier and a scoreboard, never an authority. What it returns is
 //! sealed and must be opened, or is progress for people to watch. Nothing it says permits a run:
@@ -197,9 +197,41 @@ pub trait Once: Send + Sync {
     /// # Errors
     /// [`Unavailable`]; the caller must refuse then.
     async fn first_time(&self, key: &str, until: Timestamp, now: Timestamp) -> Result<bool, Unavailable>;
+
+    /// Whether this key came before and is still remembered; changes nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn seen(&self, key: &str, now: Timestamp) -> Result<bool, Unavailable>;
+}
+
+/// Which of several gateways looks after what, and what time it is for all of them.
+#[async_trait]
+pub trait Watch: Send + Sync {
+    /// Takes or extends the watch over `name` until `until`, exclusive; `false` when somebody
+    /// else has it now. Of any number of racing holders one gets it. A hint like everything here:
+    /// two who both believe they watch say a thing twice, and decide nothing twice.
+    ///
+    /// If the process dies inside or afterwards: the watch ends by itself.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn watch(&self, name: &str, holder: &str, until: Timestamp, now: Timestamp) -> Result<bool, Unavailable>;
+
+    /// Ends a watch, if `holder` has it.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn unwatch(&self, name: &str, holder: &str) -> Result<(), Unavailable>;
+
+    /// The time by the store's own clock; `None` when it has none but this machine's.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn time(&self) -> Result<Option<Timestamp>, Unavailable>;
 }
 
 /// Everything together, for one `Arc<dyn Queue>`.
-pub trait Queue: Board + Dispatch + Work + Feed + Once + fmt::Debug {}
+pub trait Queue: Board + Dispatch + Work + Feed + Once + Watch + fmt::Debug {}
 
-impl<T: Board + Dispatch + Work + Feed + Once + fmt::Debug> Queue for T {}
+impl<T: Board + Dispatch + Work + Feed + Once + Watch + fmt::Debug> Queue for T {}

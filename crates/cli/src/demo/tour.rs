@@ -168,6 +168,7 @@ impl<'a, W: Write> Tour<'a, W> {
         self.say(&format!("{who}> {text}"))?;
         let typed = Typed {
             account: account(who),
+            membership: countersign_chat::Membership::Full,
             channel: None,
             thread: None,
             text: text.to_owned(),
@@ -213,6 +214,7 @@ impl<'a, W: Write> Tour<'a, W> {
         let decision = self.chat.thread(*id).and_then(|thread| thread.card).and_then(|card| card.decision);
         let clicked = Clicked {
             account: account(who),
+            membership: countersign_chat::Membership::Full,
             invocation: *id,
             decision,
             button,

@@ -24,6 +24,8 @@ pub(super) enum Stage {
     PendingWithPreview,
     /// The decision bytes exist.
     Asked,
+    /// Nobody had to agree.
+    Cleared,
 }
 
 /// What is kept of a request while people are asked (wire format v1).
@@ -76,13 +78,16 @@ pub enum Resumed {
     Pending(Invocation<Pending>),
     /// People were being asked.
     Asked(Invocation<Asked>),
+    /// Nobody had to agree; its job may not have been offered yet.
+    Cleared(Invocation<Cleared>),
 }
 
 impl Sealed<AskedRecord> {
     /// Brings the invocation back.
     ///
     /// # Errors
-    /// When the seal does not open, or its parts are not of one invocation.
+    /// When the seal does not open, its parts are not of one invocation, or it says cleared of
+    /// something that only ballots can clear.
     pub fn resume(&self, verifier: &Verifier, id: InvocationId, now: Timestamp) -> Result<Resumed, SealError> {
         let record = self.open(verifier, id, now)?;
         let decision = record.decision.decision();
@@ -102,6 +107,10 @@ impl Sealed<AskedRecord> {
             Stage::Pending => Resumed::Pending(base.into_state(|()| with(false, record.decision))),
             Stage::PendingWithPreview => Resumed::Pending(base.into_state(|()| with(true, record.decision))),
             Stage::Asked => Resumed::Asked(base.into_state(|()| Asked { decision: record.decision, confirmation })),
+            Stage::Cleared => {
+                let cleared = Cleared::again(record.decision, now)?;
+                Resumed::Cleared(base.into_state(|()| cleared))
+            }
         })
     }
 }

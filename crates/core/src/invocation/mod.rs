@@ -44,8 +44,9 @@ use crate::job::Job;
 use crate::policy::{Allowance, Confirmation};
 use crate::principal::{Account, Principal, SubjectId};
 use crate::quorum::{Filling, Quorum};
-use crate::seal::{Sealed, Sealer};
+use crate::seal::{SealError, Sealed, Sealer};
 use crate::subject::Subject;
+use crate::tier::{Sensitivity, Tier};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,21 @@ pub struct Asked {
 pub struct Cleared {
     decision: DecisionBytes,
     filled: Vec<(String, Quorum, Filling)>,
+}
+
+impl Cleared {
+    /// What was cleared at once is brought back only if it looks and nobody had to agree: a record
+    /// must not be a way around the ballots.
+    fn again(decision: DecisionBytes, now: Timestamp) -> Result<Self, SealError> {
+        let it = decision.decision();
+        if it.tier > Tier::Read || it.sensitive != Sensitivity::Plain || !it.rules.is_empty() {
+            return Err(SealError::Inconsistent("a record says cleared where people must agree"));
+        }
+        if now >= it.expires_at {
+            return Err(SealError::Expired(it.expires_at));
+        }
+        Ok(Self { decision, filled: Vec::new() })
+    }
 }
 
 /// One request. What may be done with it depends on its state `S`.
@@ -202,6 +218,12 @@ impl Invocation<Cleared> {
     #[must_use]
     pub fn filled(&self) -> &[(String, Quorum, Filling)] {
         &self.state.filled
+    }
+
+    /// Seals what must survive a restart of the gateway, of a request that nobody had to agree to.
+    #[must_use]
+    pub fn record(&self, sealer: &Sealer) -> Sealed<AskedRecord> {
+        sealer.seal(&AskedRecord::of(self, asked::Stage::Cleared, &self.state.decision, Confirmation::NotNeeded))
     }
 
     /// Seals the job. It expires no later than the decision does.

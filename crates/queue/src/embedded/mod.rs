@@ -6,6 +6,7 @@
 mod board;
 mod feed;
 mod once;
+mod watch;
 mod work;
 
 use crate::doc::{News, Topic};
@@ -23,7 +24,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 
 /// Whatever the store, or reading a stored value, says inside a transaction.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -61,7 +62,8 @@ struct Inner {
     path: PathBuf,
     /// How often this file was opened: numbers of a feed begin with it.
     boot: u64,
-    hints: Mutex<HashMap<Topic, watch::Sender<u64>>>,
+    hints: Mutex<HashMap<Topic, Sender<u64>>>,
+    watches: Mutex<watch::Watches>,
 }
 
 impl fmt::Debug for EmbeddedQueue {
@@ -95,7 +97,7 @@ impl EmbeddedQueue {
             other => unreadable(other.into()),
         })?;
         let boot = prepare(&database).map_err(unreadable)?;
-        let inner = Inner { database, path: path.to_owned(), boot, hints: Mutex::default() };
+        let inner = Inner { database, path: path.to_owned(), boot, hints: Mutex::default(), watches: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -145,7 +147,7 @@ impl EmbeddedQueue {
         let mut hints = self.inner.hints.lock().unwrap_or_else(PoisonError::into_inner);
         // Topics nobody listens to any more would pile up.
         hints.retain(|_, hint| hint.receiver_count() > 0);
-        News(hints.entry(topic).or_insert_with(|| watch::channel(0).0).subscribe())
+        News(hints.entry(topic).or_insert_with(|| Sender::new(0)).subscribe())
     }
 }
 

@@ -51,4 +51,12 @@ impl Once for EmbeddedQueue {
         })
         .await
     }
+    async fn seen(&self, key: &str, now: Timestamp) -> std::result::Result<bool, Unavailable> {
+        let digest = Digest::of(key.as_bytes());
+        self.look(move |transaction| {
+            let until = transaction.open_table(SEEN)?.get(digest.as_bytes())?.map(|until| until.value());
+            Ok(until.is_some_and(|until| now.as_millis() < until))
+        })
+        .await
+    }
 }

@@ -115,3 +115,37 @@ pub(crate) async fn p43_a_delivery_is_new_once(place: Place, _: World) {
     assert!(queue.first_time("other", at(600), at(1)).await.unwrap());
     assert!(queue.first_time("delivery", at(1200), at(600)).await.unwrap(), "remembered until then, exclusive");
 }
+
+pub(crate) async fn what_was_seen_can_be_asked_without_changing_it(place: Place, _: World) {
+    let queue = place.open();
+    assert!(!queue.seen("delivery", at(0)).await.unwrap());
+    assert!(!queue.seen("delivery", at(0)).await.unwrap(), "asking is not seeing");
+    assert!(queue.first_time("delivery", at(600), at(0)).await.unwrap());
+    assert!(queue.seen("delivery", at(599)).await.unwrap());
+    assert!(!queue.seen("other", at(599)).await.unwrap());
+    assert!(!queue.seen("delivery", at(600)).await.unwrap(), "remembered until then, exclusive");
+}
+
+pub(crate) async fn p11_of_racing_watchers_one_watches(place: Place, _: World) {
+    let queue = place.open();
+    let mut racers = tokio::task::JoinSet::new();
+    for nth in 0..16 {
+        let queue = queue.clone();
+        racers.spawn(async move { queue.watch("a", &format!("gateway-{nth}"), at(10), at(0)).await.unwrap() });
+    }
+    assert_eq!(racers.join_all().await.into_iter().filter(|has| *has).count(), 1);
+}
+
+pub(crate) async fn a_watch_is_extended_by_its_holder_and_ends_by_itself(place: Place, _: World) {
+    let queue = place.open();
+    assert!(queue.watch("a", "one", at(10), at(0)).await.unwrap());
+    assert!(!queue.watch("a", "two", at(12), at(2)).await.unwrap());
+    assert!(queue.watch("b", "two", at(12), at(2)).await.unwrap(), "another name is another watch");
+    assert!(queue.watch("a", "one", at(15), at(5)).await.unwrap());
+    assert!(!queue.watch("a", "two", at(24), at(14)).await.unwrap(), "it was extended");
+    assert!(queue.watch("a", "two", at(25), at(15)).await.unwrap(), "until then, exclusive");
+    queue.unwatch("a", "one").await.unwrap();
+    assert!(!queue.watch("a", "one", at(26), at(16)).await.unwrap(), "only its holder ends it");
+    queue.unwatch("a", "two").await.unwrap();
+    assert!(queue.watch("a", "one", at(27), at(17)).await.unwrap());
+}

@@ -1,0 +1,1 @@
+//! What every installed process shares: configuration, stores, health, metrics, signals.
