@@ -235,6 +235,7 @@ async fn p08_a_click_on_another_decision_changes_nothing() {
     let clicked = Clicked {
         account: countersign::demo::tour::account("bob"),
         membership: countersign_chat::Membership::Full,
+        thread: None,
         invocation: id,
         decision: Some(Digest::of(b"an edited card")),
         button: Button::Approve,

@@ -79,7 +79,9 @@ impl Drop for Running {
 fn get(address: &str, path: &str, headers: &str) -> String {
     use std::io::{Read as _, Write as _};
     let mut socket = std::net::TcpStream::connect(address).expect("the page listens");
-    write!(socket, "GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").expect("the page listens");
+    // In one piece: a server that answers and closes while more is written resets the connection.
+    let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).expect("the page listens");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("the page answers in text");
     answer

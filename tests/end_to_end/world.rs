@@ -132,6 +132,7 @@ impl World {
         let clicked = Clicked {
             account: account(who),
             membership: countersign_chat::Membership::Full,
+            thread: None,
             invocation: id,
             decision,
             button,

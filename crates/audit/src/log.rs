@@ -13,7 +13,8 @@ use crate::writer::{Done, Gauges, Message, Settings, Waiting, WriteError, Writer
 use countersign_core::certificate::{CertificateError, Role};
 use countersign_core::digest::Digest;
 use countersign_core::id::{Attempt, InvocationId, Origin};
-use countersign_core::seal::{Sealer, Verifier};
+use countersign_core::outcome::Outcome;
+use countersign_core::seal::{Sealed, Sealer, Verifier};
 use countersign_core::time::Clock;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -157,6 +158,22 @@ impl AuditLog {
         let places = Arc::new(Semaphore::new(config.limits.notes.min(Semaphore::MAX_PERMITS)));
         let unanswered = Mutex::new(BTreeMap::new());
         Ok(Self { shared: Arc::new(Shared { config, writer, gauges, outbox, places, unanswered }) })
+    }
+
+    /// The store that decides fates, to be asked: only [`refuse`](Self::refuse) and
+    /// [`begin`](Self::begin) write it.
+    #[must_use]
+    pub fn fate(&self) -> &dyn Fate {
+        self.shared.config.fate.as_ref()
+    }
+
+    /// How a request ended, if its outcome was published. The seal is the reader's to open.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn outcome_of(&self, invocation: InvocationId) -> Result<Option<Sealed<Outcome>>, FateError> {
+        let ended = self.fate().ended(invocation).await?;
+        ended.map(|ended| serde_json::from_str(&ended.winner).map_err(FateError::Unreadable)).transpose()
     }
 
     /// The name of this stream.

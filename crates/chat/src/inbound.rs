@@ -147,6 +147,10 @@ pub struct Clicked {
     pub membership: Membership,
     /// Which request the card belongs to.
     pub invocation: InvocationId,
+    /// The conversation whose card was clicked, when the front can tell. A card that was copied
+    /// to another channel is not the request's card, and a click on it changes nothing. `None`
+    /// for what was submitted in a window of its own.
+    pub thread: Option<ThreadId>,
     /// The decision digest of the card that was clicked; absent while there is no decision.
     pub decision: Option<Digest>,
     /// What the button asks for.

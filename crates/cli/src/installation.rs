@@ -184,6 +184,7 @@ impl Installation {
                 verifier: verifier.clone(),
                 profiles: profiles(),
                 at_once: 4,
+                lease: countersign_worker::LEASE,
                 tasks: tasks.clone(),
                 stop: stop.clone(),
                 abort: abort.clone(),
@@ -201,8 +202,7 @@ impl Installation {
             verifier: verifier.clone(),
             tasks: tasks.clone(),
             stop: stop.clone(),
-        })
-        .await?;
+        });
         let missing = jail.missing().map(|(name, why)| (name.to_owned(), why.to_owned())).collect();
         let overrides = settings.overrides;
         Ok(Self {

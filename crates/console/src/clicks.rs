@@ -118,6 +118,7 @@ pub(crate) async fn click(
     let clicked = Clicked {
         account,
         membership: Membership::Full,
+        thread: None,
         invocation,
         decision,
         button,

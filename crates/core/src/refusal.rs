@@ -145,8 +145,12 @@ codes! {
     CredentialUnavailable = "credential-unavailable",
     /// The audit log cannot be written, so nothing runs.
     AuditUnavailable = "audit-unavailable",
-    /// The queue cannot be reached.
+    /// The queue cannot be reached, or has lost the request.
     QueueUnavailable = "queue-unavailable",
+    /// No thread can be opened or written.
+    ChatUnavailable = "chat-unavailable",
+    /// It took too long to come through: people were told that nothing starts by then.
+    ReceivedTooLate = "received-too-late",
 }
 
 impl fmt::Display for Code {

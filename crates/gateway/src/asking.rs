@@ -3,7 +3,9 @@
 use crate::Gateway;
 use crate::records::{self, reason_of, unwritten};
 use countersign_audit::fate::Verdict;
-use countersign_chat::{EffectView, Notice, State};
+use countersign_chat::{EffectView, Notice, Progress, RuleProgress, State};
+use countersign_core::action::Scope;
+use countersign_core::ballot::{Ballot, Vote};
 use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Cleared, Invocation, Pending, Resumed, Tally};
@@ -11,7 +13,7 @@ use countersign_core::policy::Facts;
 use countersign_core::principal::{Principal, SubjectId};
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
-use countersign_core::tier::{Sensitivity, Tier};
+use countersign_core::tier::{Mode, Sensitivity, Tier};
 use countersign_queue::{Load, Offer, Paper, Papers, Repeat};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,6 +31,16 @@ impl Gateway {
         kept.map_err(|error| Box::new(error.refusal()))?;
         if !it.has_preview() {
             return self.ask_people(it, None).await;
+        }
+        self.offer_preview(&it).await
+    }
+
+    /// Offers the dry run to the pool. A second offer changes nothing.
+    pub(crate) async fn offer_preview(&self, it: &Invocation<Pending>) -> Result<(), Box<Refusal>> {
+        let parts = self.parts();
+        let id = it.id();
+        if !it.has_preview() {
+            return Ok(());
         }
         let offer = Offer {
             invocation: id,
@@ -70,36 +82,77 @@ impl Gateway {
         self.settle(asked, &[]).await
     }
 
+    /// Takes over ballots that came to whichever gateway, and clears the request when they are
+    /// complete. Only the gateway that watches over a request counts.
+    pub(crate) async fn counted(&self, id: InvocationId, papers: &Papers) {
+        let Some(Resumed::Asked(asked)) = self.resumed(id, papers) else { return };
+        let mut fresh = Vec::new();
+        for (sealed, ballot) in self.believed_ballots(asked.decision(), &papers.ballots) {
+            if self.with_view(id, |view| view.told.contains(&sealed.digest())) != Some(false) {
+                continue;
+            }
+            let who = self.name_of(&ballot.voter).await;
+            if self.with_view(id, |view| view.note(sealed, &ballot, who.clone())) == Some(true) {
+                fresh.push((ballot.vote, who));
+            }
+        }
+        let recount = self.with_view(id, |view| std::mem::take(&mut view.recount));
+        if fresh.is_empty() && recount != Some(true) {
+            return;
+        }
+        if let Err(refusal) = self.settle(asked, &papers.ballots).await {
+            tracing::warn!(invocation.id = %id, "A request could not be counted: {refusal}");
+            self.with_view(id, |view| view.recount = true);
+        }
+        for (vote, who) in fresh {
+            let progress = self.progress(id);
+            match vote {
+                Vote::Approve => self.say(id, Notice::Agreed { who, progress }).await,
+                Vote::Confirm => self.say(id, Notice::Confirmed { who }).await,
+                // The no is told when its fate is written.
+                Vote::Reject => {}
+            }
+        }
+    }
+
+    fn progress(&self, id: InvocationId) -> Vec<Progress> {
+        self.with_view(id, |view| progress_of(&view.progress)).unwrap_or_default()
+    }
+
     /// Counts, shows how far it is, and dispatches when it is complete.
-    pub(crate) async fn settle(
-        &self,
-        asked: Invocation<Asked>,
-        ballots: &[Sealed<countersign_core::ballot::Ballot>],
-    ) -> Result<(), Box<Refusal>> {
+    async fn settle(&self, asked: Invocation<Asked>, ballots: &[Sealed<Ballot>]) -> Result<(), Box<Refusal>> {
         let id = asked.id();
         let facts = self.facts_for(asked.requester(), id, ballots).await?;
         let name = |who: &SubjectId| facts.person(who).map_or_else(|| who.sub.clone(), |one| one.name.clone());
         match asked.tally(ballots, &self.parts().verifier, &facts) {
             Tally::Waiting(waiting) => {
                 self.with_view(id, |view| view.count(&waiting.rules, name));
-                self.show(id).await;
-                Ok(())
+                drop(self.show(id).await);
             }
             Tally::Cleared(cleared) => {
-                self.with_view(id, |view| {
+                let first = self.with_view(id, |view| {
                     view.count(cleared.filled(), name);
-                    view.state = State::Queued;
+                    let first = view.state == State::Asking;
+                    if first {
+                        view.state = State::Queued;
+                    }
+                    first
                 });
-                self.dispatch(cleared).await?;
-                self.show(id).await;
-                Ok(())
+                if first != Some(true) {
+                    return Ok(());
+                }
+                if let Err(refusal) = self.dispatch(cleared).await {
+                    self.with_view(id, |view| view.state = State::Asking);
+                    return Err(refusal);
+                }
+                drop(self.show(id).await);
             }
             Tally::Denied(asked, refusal) => {
                 let pool = asked.decision().decision().pool.clone();
                 self.end(id, &pool, refusal).await;
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// The requester and everybody who voted, as the gateway's own directory knows them.
@@ -107,7 +160,7 @@ impl Gateway {
         &self,
         requester: &SubjectId,
         id: InvocationId,
-        ballots: &[Sealed<countersign_core::ballot::Ballot>],
+        ballots: &[Sealed<Ballot>],
     ) -> Result<Facts, Box<Refusal>> {
         let parts = self.parts();
         let now = parts.clock.now();
@@ -129,18 +182,20 @@ impl Gateway {
         let job = it.into_job(&parts.sealer, parts.clock.now().plus(JOB_EXPIRY));
         let offer = Offer {
             invocation: id,
+            lock: (decision.mode == Mode::Apply && decision.tier > Tier::Read).then(|| lock_of(&decision.scope)),
             pool: decision.pool,
             repeat: if looks { Repeat::Safe } else { Repeat::Never },
-            lock: None,
             load: Load::Run(job),
         };
+        self.with_view(id, |view| view.offered = Some(offer.clone()));
         let offered = parts.queue.enqueue(offer, parts.clock.now()).await;
         offered.map(|_| ()).map_err(|error| Box::new(error.refusal()))
     }
 
     /// Ends a request with a no: fate first, then the record, then the people.
     ///
-    /// When the command has started meanwhile, fate says so, and nothing is told.
+    /// When the command has started meanwhile, fate says so, and nothing is told. `true` when the
+    /// request is over.
     pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> bool {
         let parts = self.parts();
         if self.with_view(id, |view| view.state.is_final()) == Some(true) {
@@ -157,24 +212,26 @@ impl Gateway {
         if let Err(error) = parts.log.record(records::record_ended(id, &refusal)).await {
             tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
         }
+        if self.with_view(id, |_| ()).is_none() {
+            self.hint_at_fate(id, &refusal).await;
+            return true;
+        }
         let state = crate::follow::state_of(refusal.code());
-        self.with_view(id, |view| view.state = state);
-        self.show(id).await;
         let notice = match refusal.code() {
             Code::Drifted => Notice::Drifted { lines: vec![refusal.to_string()] },
             _ => Notice::Refused { refusal, typed: None },
         };
-        self.say(id, notice).await;
-        self.closed(id).await;
+        self.part(id, state, notice).await;
         true
     }
 
-    /// Nothing more will happen: off the open list.
-    pub(crate) async fn closed(&self, id: InvocationId) {
-        if let Err(error) = self.parts().queue.close(id, self.parts().clock.now()).await {
-            tracing::warn!(invocation.id = %id, "The request could not be closed: {error}");
+    /// Another gateway watches over it: make it look at fate now.
+    pub(crate) async fn hint_at_fate(&self, id: InvocationId, refusal: &Refusal) {
+        let parts = self.parts();
+        let hint = countersign_queue::Progress::Event { name: crate::follow::CLOSED.into(), text: refusal.to_string() };
+        if let Err(error) = parts.queue.append(id, parts.clock.now(), vec![hint]).await {
+            tracing::warn!(invocation.id = %id, "Another gateway will notice a no later: {error}");
         }
-        self.drop_view(id);
     }
 
     /// The request behind an id, from its sealed record. `None` when nothing credible is there.
@@ -182,4 +239,16 @@ impl Gateway {
         let parts = self.parts();
         papers.asked.as_ref().and_then(|sealed| sealed.resume(&parts.verifier, id, parts.clock.now()).ok())
     }
+}
+
+/// Changes to one namespace of one target wait for each other.
+fn lock_of(scope: &Scope) -> String {
+    let (target, namespace) = (scope.target.as_deref(), scope.namespace.as_deref());
+    format!("{}/{}", target.unwrap_or("*"), namespace.unwrap_or("*"))
+}
+
+/// How far each rule is, for a notice.
+pub(crate) fn progress_of(rules: &[RuleProgress]) -> Vec<Progress> {
+    let rules = rules.iter();
+    rules.map(|rule| Progress { rule: rule.id.clone(), agreed: rule.agreed.len(), needed: rule.needed }).collect()
 }

@@ -3,21 +3,27 @@
 //! **Invariant:** it holds no credential for a catalogued target and no way to run anything; what
 //! it wants to happen it seals into a job, and a worker that doubts it decides again. No "no" is
 //! told to a person before it is written, and no ballot counts before its record is durable.
+//!
+//! Any number of gateways serve one installation. Each takes what comes to it; one of them watches
+//! over a request, tells its thread and clears it. When that one is gone, another takes over.
 
 mod asking;
+mod clocks;
+mod farewell;
 mod follow;
+mod glance;
 mod own;
 mod receive;
 mod records;
 mod sweep;
 mod view;
 mod vote;
+mod watch;
 
 use async_trait::async_trait;
 use countersign_audit::log::AuditLog;
-use countersign_chat::{Answer, Chat, Gate, Inbound};
+use countersign_chat::{Answer, Chat, ChatError, Gate, Inbound, Notice, ThreadId};
 use countersign_core::id::InvocationId;
-use countersign_core::principal::SubjectId;
 use countersign_core::seal::{Sealer, Verifier};
 use countersign_core::time::Clock;
 use countersign_identity::Directory;
@@ -71,28 +77,18 @@ struct Inner {
     parts: Parts,
     /// What people look at, by invocation. Rebuilt from sealed records after a restart.
     views: Mutex<BTreeMap<InvocationId, View>>,
-    /// Who has opened the whole command.
-    seen: Mutex<BTreeSet<(InvocationId, SubjectId)>>,
     /// Which invocations a task follows.
     followed: Mutex<BTreeSet<InvocationId>>,
 }
 
 impl Gateway {
-    /// Takes up what was open before the last stop, and starts sweeping.
-    ///
-    /// # Errors
-    /// When the queue cannot be read.
-    pub async fn start(parts: Parts) -> Result<Self, countersign_queue::Unavailable> {
-        let gateway = Self(Arc::new(Inner {
-            parts,
-            views: Mutex::default(),
-            seen: Mutex::default(),
-            followed: Mutex::default(),
-        }));
-        gateway.resume().await?;
+    /// Starts sweeping, which takes up first what no gateway looks after.
+    #[must_use]
+    pub fn start(parts: Parts) -> Self {
+        let gateway = Self(Arc::new(Inner { parts, views: Mutex::default(), followed: Mutex::default() }));
         let sweeper = gateway.clone();
         gateway.0.parts.tasks.spawn(async move { sweeper.sweep().await });
-        Ok(gateway)
+        gateway
     }
 
     fn parts(&self) -> &Parts {
@@ -111,22 +107,29 @@ impl Gateway {
 
     fn drop_view(&self, id: InvocationId) {
         self.0.views.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).retain(|(seen, _)| *seen != id);
         self.0.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    /// Shows the card as it stands now. A chat that cannot be reached loses nothing but sight.
-    async fn show(&self, id: InvocationId) {
-        let Some((thread, card)) = self.with_view(id, |view| (view.thread.clone(), view.card())) else { return };
-        if let Err(error) = self.parts().chat.show(&thread, card).await {
+    /// Shows the card as it stands now.
+    async fn show(&self, id: InvocationId) -> Result<(), ChatError> {
+        let Some((thread, card)) = self.with_view(id, |view| (view.thread.clone(), view.card())) else { return Ok(()) };
+        let shown = self.parts().chat.show(&thread, card).await;
+        if let Err(error) = &shown {
             tracing::warn!(invocation.id = %id, "The card could not be shown: {error}");
+        }
+        shown
+    }
+
+    /// Says something in the invocation's thread. A chat that cannot be reached loses nothing but
+    /// sight; what must be heard is said in a [farewell](crate::farewell).
+    async fn say(&self, id: InvocationId, notice: Notice) {
+        if let Some(thread) = self.with_view(id, |view| view.thread.clone()) {
+            self.say_in(id, &thread, notice).await;
         }
     }
 
-    /// Says something in the invocation's thread.
-    async fn say(&self, id: InvocationId, notice: countersign_chat::Notice) {
-        let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return };
-        if let Err(error) = self.parts().chat.post(&thread, notice).await {
+    async fn say_in(&self, id: InvocationId, thread: &ThreadId, notice: Notice) {
+        if let Err(error) = self.parts().chat.post(thread, notice).await {
             tracing::warn!(invocation.id = %id, "The thread could not be written: {error}");
         }
     }

@@ -3,7 +3,8 @@
 use crate::Gateway;
 use crate::receive::Asker;
 use countersign_chat::notice::{PendingItem, Row};
-use countersign_chat::{Answer, Notice, State};
+use countersign_chat::output::{Folded, Stream};
+use countersign_chat::{Answer, Fold, FoldLimits, Notice, OutputPart, State};
 use countersign_command::{Countersign, Reference};
 use countersign_core::command::Command;
 use countersign_core::id::InvocationId;
@@ -11,17 +12,23 @@ use countersign_core::invocation::{Invocation, Receipt, Ruling};
 use countersign_core::policy::Facts;
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::subject::Subject;
-use std::sync::PoisonError;
+use countersign_queue::{Entry, Papers, Progress};
+
+/// As many feed entries as one answer reads.
+const FEED_ENTRIES: usize = 4_096;
 
 impl Gateway {
     pub(crate) async fn answer(&self, asker: &Asker, ask: Countersign) -> Answer {
         match ask {
             Countersign::Help { topic } => Answer::Said(Notice::Help { rows: self.help(topic.as_deref()) }),
             Countersign::Catalog => listed("Catalog", self.catalog()),
-            Countersign::Pending => Answer::Said(Notice::Pending { items: self.waiting() }),
+            Countersign::Pending => match self.waiting().await {
+                Ok(items) => Answer::Said(Notice::Pending { items }),
+                Err(refusal) => self.refused(asker, *refusal).await,
+            },
             Countersign::Whoami => listed("You", whoami(asker)),
-            Countersign::Status(which) => self.about(asker, &which, Self::status).await,
-            Countersign::Logs(which) => self.about(asker, &which, Self::logs).await,
+            Countersign::Status(which) => self.status(asker, &which).await,
+            Countersign::Logs(which) => self.logs(asker, &which).await,
             Countersign::Cancel(which) => self.cancel_by_text(asker, &which).await,
             Countersign::CanI(command) => self.can_i(asker, *command),
         }
@@ -65,82 +72,93 @@ impl Gateway {
         clusters.chain(commands).collect()
     }
 
-    fn waiting(&self) -> Vec<PendingItem> {
-        let views = self.0.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let asking = views.iter().filter(|(_, view)| view.state == State::Asking);
-        asking
-            .map(|(id, view)| PendingItem {
-                invocation: *id,
-                command: view.decision.decision().argv.to_string(),
-                requester: view.requester.clone(),
-                waits_for: view.progress.iter().map(|rule| rule.quorum.clone()).collect::<Vec<_>>().join(", "),
-                expires_at: view.decision.decision().expires_at,
-            })
-            .collect()
+    /// What waits for people, whichever gateway looks after it.
+    async fn waiting(&self) -> Result<Vec<PendingItem>, Box<Refusal>> {
+        let mut items = Vec::new();
+        for (id, papers) in self.open_papers().await? {
+            let Some(glance) = self.glance(id, &papers).await else { continue };
+            if glance.state == State::Asking {
+                let rules = glance.card.rules.iter().map(|rule| rule.quorum.clone());
+                items.push(PendingItem {
+                    invocation: id,
+                    command: glance.card.argv.to_string(),
+                    requester: glance.requester,
+                    waits_for: rules.collect::<Vec<_>>().join(", "),
+                    expires_at: glance.decision.decision().expires_at,
+                });
+            }
+        }
+        Ok(items)
+    }
+
+    async fn open_papers(&self) -> Result<Vec<(InvocationId, Papers)>, Box<Refusal>> {
+        let queue = &self.parts().queue;
+        let mut open = Vec::new();
+        for id in queue.open().await.map_err(|error| Box::new(error.refusal()))? {
+            open.push((id, queue.papers(id).await.map_err(|error| Box::new(error.refusal()))?));
+        }
+        Ok(open)
     }
 
     /// Finds the one live request that a reference means.
-    fn find(&self, which: &Reference) -> Result<InvocationId, Refusal> {
-        let views = self.0.views.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn find(&self, which: &Reference) -> Result<(InvocationId, Papers), Box<Refusal>> {
         let digits = which.as_str().replace('-', "");
-        let mut found = views.keys().filter(|id| id.to_string().replace('-', "").ends_with(&digits));
+        let open = self.parts().queue.open().await.map_err(|error| Box::new(error.refusal()))?;
+        let mut found = open.into_iter().filter(|id| id.to_string().replace('-', "").ends_with(&digits));
         match (found.next(), found.next()) {
-            (Some(id), None) => Ok(*id),
-            (Some(_), Some(_)) => {
-                Err(Refusal::new(Code::BadValue, "several requests end like this", "Give more digits of its id."))
+            (Some(id), None) => {
+                let papers = self.parts().queue.papers(id).await;
+                Ok((id, papers.map_err(|error| Box::new(error.refusal()))?))
             }
-            (None, _) => Err(Refusal::new(
-                Code::UnknownButton,
-                "no request of this id is open",
-                "Look at `/countersign pending`; what is over stands in the audit log.",
-            )),
+            (Some(_), Some(_)) => Err(Box::new(Refusal::new(
+                Code::BadValue,
+                "several requests end like this",
+                "Give more digits of its id.",
+            ))),
+            (None, _) => Err(Box::new(no_such_request())),
         }
     }
 
-    async fn about(&self, asker: &Asker, which: &Reference, tell: fn(&Self, InvocationId) -> Answer) -> Answer {
-        match self.find(which) {
-            Ok(id) => tell(self, id),
-            Err(refusal) => self.refused(asker, refusal).await,
+    async fn status(&self, asker: &Asker, which: &Reference) -> Answer {
+        let glance = match self.find(which).await {
+            Ok((id, papers)) => self.glance(id, &papers).await.ok_or_else(|| Box::new(no_such_request())),
+            Err(refusal) => Err(refusal),
+        };
+        match glance {
+            Ok(glance) => listed(
+                "Status",
+                vec![
+                    Row::new("request", glance.card.invocation.to_string()),
+                    Row::new("command", glance.card.argv.to_string()),
+                    Row::new("asked by", glance.requester),
+                    Row::new("state", glance.state.phrase()),
+                ],
+            ),
+            Err(refusal) => self.refused(asker, *refusal).await,
         }
     }
 
-    fn status(&self, id: InvocationId) -> Answer {
-        let rows = self.with_view(id, |view| {
-            vec![
-                Row::new("request", id.to_string()),
-                Row::new("command", view.decision.decision().argv.to_string()),
-                Row::new("asked by", view.requester.clone()),
-                Row::new("state", view.state.phrase()),
-            ]
-        });
-        listed("Status", rows.unwrap_or_default())
-    }
-
-    fn logs(&self, id: InvocationId) -> Answer {
-        let rows = self.with_view(id, |view| {
-            use countersign_chat::output::Folded;
-            let lines = view.output.lines();
-            lines
-                .iter()
-                .map(|line| match line {
-                    Folded::Line(_, text) => Row::new("", *text),
-                    Folded::Hidden(count) => Row::new("", format!("… {count} lines are not shown")),
-                })
-                .collect()
-        });
-        listed("Output so far", rows.unwrap_or_default())
+    /// The output so far, from the feed: any gateway can tell.
+    async fn logs(&self, asker: &Asker, which: &Reference) -> Answer {
+        let page = match self.find(which).await {
+            Ok((id, _)) => {
+                let page = self.parts().queue.read(id, 0, FEED_ENTRIES).await;
+                page.map_err(|error| Box::new(error.refusal()))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match page {
+            Ok(page) => listed("Output so far", folded(page.entries)),
+            Err(refusal) => self.refused(asker, *refusal).await,
+        }
     }
 
     async fn cancel_by_text(&self, asker: &Asker, which: &Reference) -> Answer {
-        let id = match self.find(which) {
-            Ok(id) => id,
-            Err(refusal) => return self.refused(asker, refusal).await,
+        let cancelled = match self.find(which).await {
+            Ok((id, papers)) => self.cancel(id, &asker.principal, &papers).await,
+            Err(refusal) => Err(refusal),
         };
-        let papers = match self.parts().queue.papers(id).await {
-            Ok(papers) => papers,
-            Err(error) => return Answer::Refused(error.refusal()),
-        };
-        match self.cancel(id, &asker.principal, &papers).await {
+        match cancelled {
             Ok(answer) => answer,
             Err(refusal) => self.refused(asker, *refusal).await,
         }
@@ -190,6 +208,30 @@ impl Gateway {
             }
         }
     }
+}
+
+fn no_such_request() -> Refusal {
+    Refusal::new(
+        Code::UnknownButton,
+        "no request of this id is open",
+        "Look at `/countersign pending`; what is over stands in the audit log.",
+    )
+}
+
+/// Feed entries as lines, the middle of a long output left out.
+fn folded(entries: Vec<Entry>) -> Vec<Row> {
+    let mut fold = Fold::new(FoldLimits::default());
+    for entry in entries {
+        if let Progress::Output(text) = entry.progress {
+            let lines = text.lines().map(str::to_owned).collect();
+            fold.add(&OutputPart { first_line: fold.total(), stream: Stream::Out, lines });
+        }
+    }
+    let lines = fold.lines().into_iter().map(|line| match line {
+        Folded::Line(_, text) => Row::new("", text),
+        Folded::Hidden(count) => Row::new("", format!("… {count} lines are not shown")),
+    });
+    lines.collect()
 }
 
 fn listed(title: &str, rows: Vec<Row>) -> Answer {

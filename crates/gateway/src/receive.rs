@@ -3,18 +3,23 @@
 use crate::Gateway;
 use crate::records::unwritten;
 use crate::view::View;
-use countersign_chat::{Answer, EffectView, NewThread, Notice, State, ThreadId, Typed};
+use countersign_chat::{Answer, EffectView, Membership, NewThread, Notice, State, ThreadId, Typed};
 use countersign_core::command::Command;
+use countersign_core::decision::DecisionBytes;
 use countersign_core::id::{InvocationId, Origin};
 use countersign_core::invocation::{Cleared, Invocation, Pending, Receipt, Ruling};
 use countersign_core::policy::Facts;
-use countersign_core::principal::Principal;
+use countersign_core::principal::{Account, Principal};
 use countersign_core::refusal::{Code, Refusal, shown};
 use countersign_core::subject::Subject;
+use countersign_queue::Paper;
 use std::time::Duration;
 
 /// How long a delivery is remembered. Longer than any front repeats one.
 const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// People read in the acknowledgement: no thread within so long, nothing was started.
+const PROMISED: Duration = Duration::from_mins(1);
 
 /// Where a command was typed and by whom, once both are known.
 pub(crate) struct Asker {
@@ -39,7 +44,7 @@ impl Gateway {
             Ok(false) => return Answer::Accepted { invocation: id },
             Err(error) => return Answer::Refused(error.refusal()),
         }
-        let principal = match self.member(&typed.account).await {
+        let principal = match self.member(&typed.account, typed.membership).await {
             Ok(principal) => principal,
             Err(refusal) => return self.refuse_stranger(id, &typed, *refusal).await,
         };
@@ -47,10 +52,14 @@ impl Gateway {
     }
 
     /// Who an account belongs to, if they may ask or agree at all.
-    pub(crate) async fn member(
-        &self,
-        account: &countersign_core::principal::Account,
-    ) -> Result<Principal, Box<Refusal>> {
+    pub(crate) async fn member(&self, account: &Account, membership: Membership) -> Result<Principal, Box<Refusal>> {
+        if membership != Membership::Full {
+            return Err(Box::new(Refusal::new(
+                Code::NotAMember,
+                format!("the chat says that this is {}", membership.phrase()),
+                "Only full members of this organisation can ask or agree.",
+            )));
+        }
         let principal = self.parts().directory.resolve(account).await?;
         if principal.is_active_human() {
             return Ok(principal);
@@ -119,7 +128,16 @@ impl Gateway {
         }
     }
 
+    /// Opens the thread, unless the person was told meanwhile that nothing will start.
     async fn open_thread(&self, asker: &Asker, title: String) -> Result<ThreadId, Answer> {
+        if self.parts().clock.now().since(asker.typed.at) > PROMISED {
+            let late = Refusal::new(
+                Code::ReceivedTooLate,
+                "this took more than a minute to come through, so nothing was started",
+                "Ask again.",
+            );
+            return Err(self.refused(asker, late).await);
+        }
         let new = NewThread {
             invocation: asker.id,
             account: asker.typed.account.clone(),
@@ -128,14 +146,18 @@ impl Gateway {
             within: asker.typed.thread.clone(),
             title,
         };
-        self.parts().chat.open(new).await.map_err(|error| {
-            tracing::warn!(invocation.id = %asker.id, "No thread could be opened: {error}");
-            Answer::Refused(Refusal::new(
-                Code::QueueUnavailable,
-                "no thread could be opened, so nothing was started",
-                "Ask again in a minute.",
-            ))
-        })
+        match self.parts().chat.open(new).await {
+            Ok(thread) => Ok(thread),
+            Err(error) => {
+                tracing::warn!(invocation.id = %asker.id, "No thread could be opened: {error}");
+                let refusal = Refusal::new(
+                    Code::ChatUnavailable,
+                    "no thread could be opened, so nothing was started",
+                    "Ask again in a minute; if it stays, tell the operators.",
+                );
+                Err(self.refused(asker, refusal).await)
+            }
+        }
     }
 
     async fn cleared_at_once(&self, asker: &Asker, it: Invocation<Cleared>) -> Answer {
@@ -144,49 +166,75 @@ impl Gateway {
             Err(answer) => return answer,
         };
         let it = it.in_thread(thread.as_str());
-        let view = View::new(
-            thread,
-            it.receipt().clone(),
-            asker.principal.name.clone(),
-            it.decision().clone(),
-            it.reasons().to_vec(),
-            State::Queued,
-        );
-        self.put_view(asker.id, view);
-        if let Err(refusal) = self.dispatch(it).await {
-            self.drop_view(asker.id);
-            return Answer::Refused(*refusal);
+        let decision = it.decision().clone();
+        self.begin_view(asker, thread, &it, decision, State::Queued).await;
+        let pool = it.decision().decision().pool.clone();
+        if let Err(refusal) = self.keep_and_dispatch(it).await {
+            return self.given_up(asker.id, &pool, *refusal).await;
         }
-        self.show(asker.id).await;
+        drop(self.show(asker.id).await);
         self.follow(asker.id);
         Answer::Accepted { invocation: asker.id }
     }
 
+    /// What only looks is kept as well, so that its answer survives this gateway.
+    async fn keep_and_dispatch(&self, it: Invocation<Cleared>) -> Result<(), Box<Refusal>> {
+        let parts = self.parts();
+        let kept = parts.queue.post(it.id(), Paper::Asked(it.record(&parts.sealer))).await;
+        kept.map_err(|error| Box::new(error.refusal()))?;
+        self.dispatch(it).await
+    }
+
     async fn pending(&self, asker: &Asker, it: Invocation<Pending>) -> Answer {
+        if let Err(refusal) = self.clocks_agree().await {
+            return self.refused(asker, *refusal).await;
+        }
         let thread = match self.open_thread(asker, it.draft().decision().argv.to_string()).await {
             Ok(thread) => thread,
             Err(answer) => return answer,
         };
         let it = it.in_thread(thread.as_str());
+        let (id, pool) = (asker.id, it.draft().decision().pool.clone());
         let state = if it.has_preview() { State::Previewing } else { State::Asking };
-        let mut view = View::new(
-            thread,
-            it.receipt().clone(),
-            asker.principal.name.clone(),
-            it.draft().clone(),
-            it.reasons().to_vec(),
-            state,
-        );
-        view.effect = if it.has_preview() { EffectView::Awaited } else { EffectView::NoPreview };
-        self.put_view(asker.id, view);
-        let id = asker.id;
+        let draft = it.draft().clone();
+        self.begin_view(asker, thread, &it, draft, state).await;
+        let effect = if it.has_preview() { EffectView::Awaited } else { EffectView::NoPreview };
+        self.with_view(id, |view| view.effect = effect);
         if let Err(refusal) = self.ask_for_effect(it).await {
-            self.drop_view(id);
-            return Answer::Refused(*refusal);
+            return self.given_up(id, &pool, *refusal).await;
         }
-        self.show(id).await;
+        drop(self.show(id).await);
         self.follow(id);
         Answer::Accepted { invocation: id }
+    }
+
+    /// From here on this gateway looks after the request.
+    async fn begin_view<S>(
+        &self,
+        asker: &Asker,
+        thread: ThreadId,
+        it: &Invocation<S>,
+        decision: DecisionBytes,
+        state: State,
+    ) {
+        let reasons = it.reasons().to_vec();
+        let view = View::new(thread, it.receipt().clone(), asker.principal.name.clone(), decision, reasons, state);
+        self.put_view(asker.id, view);
+        // Before it is on the board, so that no sweeper takes it for abandoned.
+        self.watch(asker.id).await;
+    }
+
+    /// It could not be brought on its way. Part of it may be in the queue: its fate is closed, so
+    /// that what the person reads stays true.
+    async fn given_up(&self, id: InvocationId, pool: &str, refusal: Refusal) -> Answer {
+        if !self.end(id, pool, refusal.clone()).await {
+            // Fate does not answer either; whoever looks after it tells how it ends.
+            self.follow(id);
+        } else if self.with_view(id, |_| ()).is_some() {
+            // The end is not told yet.
+            self.follow(id);
+        }
+        Answer::Refused(refusal)
     }
 }
 

@@ -1,94 +1,22 @@
-//! What a gateway does without being asked: take up what is open, re-drive complete quorums,
-//! forget what is long over.
+//! What a gateway does without being asked: take up what nobody looks after, forget what is long
+//! over.
 
 use crate::Gateway;
 use crate::view::View;
-use countersign_chat::{EffectView, NewThread, State, ThreadId};
-use countersign_core::decision::DecisionBytes;
+use countersign_chat::NewThread;
 use countersign_core::id::InvocationId;
-use countersign_core::invocation::{Invocation, Resumed};
-use countersign_core::principal::SubjectId;
+use countersign_core::invocation::Resumed;
+use countersign_core::time::Timestamp;
 use countersign_queue::{Papers, Unavailable};
 use std::time::Duration;
 
 /// How often the sweeper looks.
-const EVERY: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Papers of a closed request are kept this long: longer than any expiry.
 const KEPT: Duration = Duration::from_hours(7 * 24);
 
 impl Gateway {
-    /// Takes up what was open before the last stop.
-    pub(crate) async fn resume(&self) -> Result<(), Unavailable> {
-        for id in self.parts().queue.open().await? {
-            let papers = self.parts().queue.papers(id).await?;
-            self.take_up(id, &papers).await;
-        }
-        Ok(())
-    }
-
-    async fn take_up(&self, id: InvocationId, papers: &Papers) {
-        if self.with_view(id, |_| ()).is_some() {
-            return;
-        }
-        match self.resumed(id, papers) {
-            Some(Resumed::Pending(it)) => {
-                let state = if it.has_preview() { State::Previewing } else { State::Asking };
-                let view = self.view_of(&it, it.draft(), state).await;
-                self.put_view(id, View { effect: EffectView::Awaited, ..view });
-            }
-            Some(Resumed::Asked(it)) => {
-                let mut view = self.view_of(&it, it.decision(), State::Asking).await;
-                view.confirmation = it.confirmation();
-                let now = self.parts().clock.now();
-                let effect =
-                    papers.effect.as_ref().filter(|sealed| Some(sealed.digest()) == it.decision().decision().effect);
-                let effect = effect.and_then(|sealed| sealed.open(&self.parts().verifier, id, now).ok());
-                view.effect = effect.map_or(EffectView::NoPreview, EffectView::Found);
-                self.put_view(id, view);
-                if let Err(refusal) = self.settle(it, &papers.ballots).await {
-                    tracing::warn!(invocation.id = %id, "A request could not be taken up: {refusal}");
-                }
-            }
-            Some(Resumed::Cleared(it)) => {
-                let view = self.view_of(&it, it.decision(), State::Queued).await;
-                self.put_view(id, view);
-                if let Err(refusal) = self.dispatch(it).await {
-                    tracing::warn!(invocation.id = %id, "A request could not be taken up: {refusal}");
-                }
-            }
-            None => {
-                tracing::error!(invocation.id = %id, "An open request in the queue cannot be believed; it is left alone");
-                return;
-            }
-        }
-        self.follow(id);
-    }
-
-    async fn view_of<S>(&self, it: &Invocation<S>, decision: &DecisionBytes, state: State) -> View {
-        let name = self.name_of(it.requester()).await;
-        let receipt = it.receipt().clone();
-        let known = ThreadId::new(receipt.thread.clone());
-        // A front that forgot the thread makes it anew; one that knows it answers with the same.
-        let again = NewThread {
-            invocation: receipt.id,
-            account: receipt.account.clone(),
-            requester: name.clone(),
-            channel: receipt.channel.clone(),
-            within: Some(known.clone()),
-            title: decision.decision().argv.to_string(),
-        };
-        let thread = self.parts().chat.open(again).await.unwrap_or(known);
-        View::new(thread, receipt, name, decision.clone(), it.reasons().to_vec(), state)
-    }
-
-    async fn name_of(&self, who: &SubjectId) -> String {
-        match self.parts().directory.people(std::slice::from_ref(who)).await {
-            Ok(people) => people.into_iter().next().map_or_else(|| who.sub.clone(), |one| one.name),
-            Err(_) => who.sub.clone(),
-        }
-    }
-
     pub(crate) async fn sweep(&self) {
         let mut ticks = tokio::time::interval(EVERY);
         loop {
@@ -104,22 +32,60 @@ impl Gateway {
 
     async fn sweep_once(&self) -> Result<(), Unavailable> {
         for id in self.parts().queue.open().await? {
+            if self.with_view(id, |_| ()).is_some() || !self.watch(id).await {
+                continue;
+            }
             let papers = self.parts().queue.papers(id).await?;
-            match self.with_view(id, |view| view.state) {
-                None => self.take_up(id, &papers).await,
-                Some(State::Asking) => {
-                    // A gateway that died between the last ballot and the job left this behind.
-                    if let Some(Resumed::Asked(asked)) = self.resumed(id, &papers)
-                        && let Err(refusal) = self.settle(asked, &papers.ballots).await
-                    {
-                        tracing::warn!(invocation.id = %id, "A request could not be counted: {refusal}");
-                    }
-                }
-                Some(_) => {}
+            if !self.take_up(id, &papers).await {
+                self.unwatch(id).await;
             }
         }
         let before = self.parts().clock.now().as_millis() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
-        self.parts().queue.forget(countersign_core::time::Timestamp::from_millis(before)).await?;
+        self.parts().queue.forget(Timestamp::from_millis(before)).await?;
         Ok(())
+    }
+
+    /// Goes on with a request that a gateway left behind; `false` when it cannot be believed.
+    async fn take_up(&self, id: InvocationId, papers: &Papers) -> bool {
+        let Some(view) = self.drawn(id, papers).await else {
+            tracing::error!(invocation.id = %id, "An open request in the queue cannot be believed; it is left alone");
+            return false;
+        };
+        let view = View { thread: self.thread_again(&view).await, recount: true, ..view };
+        tracing::info!(invocation.id = %id, "This gateway looks after the request from now on");
+        self.put_view(id, view);
+        // Whether it is over already stands in the fate store, not in the queue.
+        self.ask_fate(id).await;
+        self.redrive(id, papers).await;
+        self.follow(id);
+        true
+    }
+
+    /// Work that a dying gateway did not get to offer. Offering it a second time changes nothing.
+    async fn redrive(&self, id: InvocationId, papers: &Papers) {
+        if self.with_view(id, |view| view.farewell.is_some() || view.state.is_final()) != Some(false) {
+            return;
+        }
+        let driven = match self.resumed(id, papers) {
+            Some(Resumed::Cleared(it)) => self.dispatch(it).await,
+            Some(Resumed::Pending(it)) => self.offer_preview(&it).await,
+            Some(Resumed::Asked(_)) | None => Ok(()),
+        };
+        if let Err(refusal) = driven {
+            tracing::warn!(invocation.id = %id, "A request could not be taken up: {refusal}");
+        }
+    }
+
+    /// A front that forgot the thread makes it anew; one that knows it answers with the same.
+    async fn thread_again(&self, view: &View) -> countersign_chat::ThreadId {
+        let again = NewThread {
+            invocation: view.receipt.id,
+            account: view.receipt.account.clone(),
+            requester: view.requester.clone(),
+            channel: view.receipt.channel.clone(),
+            within: Some(view.thread.clone()),
+            title: view.decision.decision().argv.to_string(),
+        };
+        self.parts().chat.open(again).await.unwrap_or_else(|_| view.thread.clone())
     }
 }

@@ -1,11 +1,14 @@
 //! What people see of one invocation: everything its card is drawn from.
 
-use countersign_chat::{Card, Cast, Choice, EffectView, Fold, FoldLimits, RuleProgress, State, ThreadId};
+use countersign_chat::{Card, Cast, Choice, EffectView, Fold, FoldLimits, Notice, RuleProgress, State, ThreadId};
 use countersign_core::decision::DecisionBytes;
+use countersign_core::digest::Digest;
 use countersign_core::invocation::Receipt;
 use countersign_core::policy::Confirmation;
 use countersign_core::principal::SubjectId;
 use countersign_core::quorum::{Filling, Quorum};
+use countersign_queue::Offer;
+use std::collections::BTreeSet;
 
 /// What is shown of an invocation while it lives.
 #[derive(Debug)]
@@ -23,6 +26,36 @@ pub(crate) struct View {
     pub(crate) output: Fold,
     /// The last feed entry that was posted.
     pub(crate) after: u64,
+    /// Ballots that people were told of, by the digest of their seal.
+    pub(crate) told: BTreeSet<Digest>,
+    /// Whether the ballots are to be counted although no new one came.
+    pub(crate) recount: bool,
+    /// The work as it was offered last: a queue that lost everything gets it again, so that a
+    /// worker finds the fate it left.
+    pub(crate) offered: Option<Offer>,
+    /// What is known of trouble on the way.
+    pub(crate) trouble: Trouble,
+    /// The last words, until they are delivered.
+    pub(crate) farewell: Option<Farewell>,
+}
+
+/// What went wrong around a request, in looks since it was noticed.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Trouble {
+    /// The queue does not answer: it was said once.
+    pub(crate) queue_away: bool,
+    /// The queue has lost the request.
+    pub(crate) lost: u32,
+    /// Fate says closed, and whoever closed it has not told yet.
+    pub(crate) closed: u32,
+}
+
+/// The end of a request on its way to the people.
+#[derive(Debug, Clone)]
+pub(crate) struct Farewell {
+    pub(crate) notice: Notice,
+    pub(crate) shown: bool,
+    pub(crate) said: bool,
 }
 
 impl View {
@@ -47,6 +80,11 @@ impl View {
             ballots: Vec::new(),
             output: Fold::new(FoldLimits::default()),
             after: 0,
+            told: BTreeSet::new(),
+            recount: false,
+            offered: None,
+            trouble: Trouble::default(),
+            farewell: None,
         }
     }
 

@@ -1,17 +1,19 @@
 //! Buttons: every click is answered and recorded, also the wrong ones.
 
 use crate::Gateway;
+use crate::asking::progress_of;
+use crate::glance::Glance;
 use crate::records::{self, unwritten};
 use countersign_audit::event::Actor;
-use countersign_chat::{Answer, Button, Clicked, Notice, Progress, State};
+use countersign_audit::fate::{Reason, Verdict};
+use countersign_chat::{Answer, Button, Clicked, Notice, State};
 use countersign_core::ballot::{Ballot, Vote};
+use countersign_core::decision::DecisionBytes;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Invocation, Resumed};
 use countersign_core::principal::Principal;
 use countersign_core::refusal::{Code, Refusal, shown};
-use countersign_core::tier::Tier;
-use countersign_queue::{Cast, Papers};
-use std::sync::PoisonError;
+use countersign_queue::{Cancelled, Cast, Papers};
 
 /// The longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 500;
@@ -38,17 +40,17 @@ impl Gateway {
     }
 
     async fn click(&self, clicked: &Clicked) -> Result<Answer, Box<Refusal>> {
-        let voter = self.member(&clicked.account).await?;
+        let voter = self.member(&clicked.account, clicked.membership).await?;
         let parts = self.parts();
         let papers = parts.queue.papers(clicked.invocation).await.map_err(|error| Box::new(error.refusal()))?;
         if matches!(clicked.button, Button::Cancel) {
             return self.cancel(clicked.invocation, &voter, &papers).await;
         }
-        let asked = self.still_asked(clicked, &papers)?;
+        let (asked, glance) = self.still_asked(clicked, &papers).await?;
         match &clicked.button {
-            Button::ShowWhole => Ok(self.show_whole(asked.id(), &voter)),
+            Button::ShowWhole => self.show_whole(glance, &voter).await,
             Button::Approve => {
-                self.may_approve(&asked, &voter)?;
+                self.may_approve(&asked, &glance, &voter).await?;
                 self.vote(asked, &voter, clicked, Vote::Approve, None).await
             }
             Button::Confirm => {
@@ -65,7 +67,11 @@ impl Gateway {
     }
 
     /// The request, if it is still the one on the card and still open.
-    fn still_asked(&self, clicked: &Clicked, papers: &Papers) -> Result<Invocation<Asked>, Box<Refusal>> {
+    async fn still_asked(
+        &self,
+        clicked: &Clicked,
+        papers: &Papers,
+    ) -> Result<(Invocation<Asked>, Glance), Box<Refusal>> {
         let asked = match self.resumed(clicked.invocation, papers) {
             Some(Resumed::Asked(asked)) => asked,
             Some(Resumed::Pending(_)) => return Err(Box::new(too_early())),
@@ -79,25 +85,36 @@ impl Gateway {
                 "Look at the present card, then decide.",
             )));
         }
-        let state = self.with_view(clicked.invocation, |view| view.state);
-        match state {
-            Some(State::Asking) => Ok(asked),
-            Some(state) => Err(Box::new(decided(&state.phrase()))),
-            None => Err(Box::new(unknown())),
+        let Some(glance) = self.glance(clicked.invocation, papers).await else { return Err(Box::new(unknown())) };
+        if clicked.thread.as_ref().is_some_and(|thread| *thread != glance.thread) {
+            return Err(Box::new(Refusal::new(
+                Code::UnknownButton,
+                "this card is a copy: the request belongs to another conversation",
+                "Decide on the card in its own thread.",
+            )));
+        }
+        match (glance.state, &clicked.button) {
+            // A no is heard until the command starts: fate decides which came first.
+            (State::Asking, _) | (State::Queued, Button::Reject { .. }) => Ok((asked, glance)),
+            (state, _) => Err(Box::new(decided(&state.phrase()))),
         }
     }
 
-    fn show_whole(&self, id: InvocationId, voter: &Principal) -> Answer {
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.insert((id, voter.id.clone()));
-        drop(seen);
-        match self.with_view(id, |view| view.card()) {
-            Some(card) => Answer::Whole(Box::new(card)),
-            None => Answer::Refused(unknown()),
-        }
+    /// Remembers, for every gateway, that this person was shown every character.
+    async fn show_whole(&self, glance: Glance, voter: &Principal) -> Result<Answer, Box<Refusal>> {
+        let parts = self.parts();
+        let until = glance.decision.decision().expires_at;
+        let shown = parts.queue.first_time(&seen_key(&glance.decision, voter), until, parts.clock.now()).await;
+        shown.map_err(|error| Box::new(error.refusal()))?;
+        Ok(Answer::Whole(Box::new(glance.card)))
     }
 
-    fn may_approve(&self, asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<Refusal>> {
+    async fn may_approve(
+        &self,
+        asked: &Invocation<Asked>,
+        glance: &Glance,
+        voter: &Principal,
+    ) -> Result<(), Box<Refusal>> {
         if voter.id == *asked.requester() {
             return Err(Box::new(Refusal::new(
                 Code::RequesterCannotApprove,
@@ -106,17 +123,19 @@ impl Gateway {
             )));
         }
         eligible(asked, voter)?;
-        let whole = self.with_view(asked.id(), |view| !view.card().fits_a_glance()).unwrap_or(true);
-        let must_look = whole || asked.decision().decision().tier == Tier::Destructive;
-        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if must_look && !seen.contains(&(asked.id(), voter.id.clone())) {
-            return Err(Box::new(Refusal::new(
-                Code::FullViewFirst,
-                "look at the whole command and its effect first",
-                "Press “Show the whole command”, read it, then approve.",
-            )));
+        if !glance.card.must_be_opened() {
+            return Ok(());
         }
-        Ok(())
+        let parts = self.parts();
+        let seen = parts.queue.seen(&seen_key(asked.decision(), voter), parts.clock.now()).await;
+        if seen.map_err(|error| Box::new(error.refusal()))? {
+            return Ok(());
+        }
+        Err(Box::new(Refusal::new(
+            Code::FullViewFirst,
+            "look at the whole command and its effect first",
+            "Press “Show the whole command”, read it, then approve.",
+        )))
     }
 
     /// Records the ballot, then counts it.
@@ -130,6 +149,7 @@ impl Gateway {
     ) -> Result<Answer, Box<Refusal>> {
         let parts = self.parts();
         let id = asked.id();
+        self.clocks_agree().await?;
         let now = parts.clock.now();
         if now >= asked.decision().decision().expires_at {
             return Err(Box::new(expired()));
@@ -148,6 +168,9 @@ impl Gateway {
         let sealed = ballot.seal(&parts.sealer);
         let event = records::record_ballot(&ballot, &sealed, voter);
         parts.log.record(event).await.map_err(|error| Box::new(unwritten(&error)))?;
+        if vote == Vote::Reject {
+            self.final_no(&asked).await?;
+        }
         let cast = parts.queue.cast(id, &voter.id, vote, &sealed).await.map_err(|error| Box::new(error.refusal()))?;
         if let Cast::AlreadyCast(_) = cast {
             return Err(Box::new(Refusal::new(
@@ -156,44 +179,34 @@ impl Gateway {
                 "Nothing more is needed from you.",
             )));
         }
-        self.note_ballot(id, &ballot, voter);
         let papers = parts.queue.papers(id).await.map_err(|error| Box::new(error.refusal()))?;
-        self.settle(asked, &papers.ballots).await?;
-        self.tell_ballot(id, &ballot, voter).await;
-        let progress = self.progress(id);
+        let progress = self.drawn(id, &papers).await.map(|view| progress_of(&view.progress)).unwrap_or_default();
+        if self.with_view(id, |_| ()).is_some() {
+            self.counted(id, &papers).await;
+        }
         Ok(Answer::Said(Notice::Voted { vote, progress }))
     }
 
-    fn note_ballot(&self, id: InvocationId, ballot: &Ballot, voter: &Principal) {
-        let cast = countersign_chat::Cast {
-            who: voter.name.clone(),
-            vote: ballot.vote,
-            at: ballot.at,
-            reason: ballot.reason.clone(),
-        };
-        self.with_view(id, |view| view.ballots.push(cast));
-    }
-
-    /// Tells the thread, with the count as it stands now.
-    async fn tell_ballot(&self, id: InvocationId, ballot: &Ballot, voter: &Principal) {
-        let who = voter.name.clone();
-        let notice = match ballot.vote {
-            Vote::Approve => Notice::Agreed { who, progress: self.progress(id) },
-            Vote::Confirm => Notice::Confirmed { who },
-            // The no was told when its fate was written.
-            Vote::Reject => return,
-        };
-        self.say(id, notice).await;
-    }
-
-    fn progress(&self, id: InvocationId) -> Vec<Progress> {
-        let rules = self.with_view(id, |view| {
-            let rules = view.progress.iter();
-            rules
-                .map(|rule| Progress { rule: rule.id.clone(), agreed: rule.agreed.len(), needed: rule.needed })
-                .collect()
-        });
-        rules.unwrap_or_default()
+    /// A no holds from the moment it is given, whoever watches over the request.
+    async fn final_no(&self, asked: &Invocation<Asked>) -> Result<(), Box<Refusal>> {
+        let pool = &asked.decision().decision().pool;
+        let closing = self.parts().log.refuse(pool, asked.id(), Reason::Rejected, Some(Code::Rejected)).await;
+        match closing.map(|closing| closing.fate.verdict) {
+            Ok(Verdict::Closed { .. }) => Ok(()),
+            Ok(Verdict::Start { .. }) => Err(Box::new(Refusal::new(
+                Code::AlreadyStarted,
+                "the command started before this no",
+                "Cancel it to stop it; what it did so far is done.",
+            ))),
+            Err(error) => {
+                tracing::error!(invocation.id = %asked.id(), "A no could not be written: {error}");
+                Err(Box::new(Refusal::new(
+                    Code::AuditUnavailable,
+                    "the no could not be written, so it does not hold yet",
+                    "Press it again; if it stays, tell the operators.",
+                )))
+            }
+        }
     }
 
     /// The requester takes it back, or an approver stops it: before the start by fate, after it by
@@ -204,14 +217,13 @@ impl Gateway {
         who: &Principal,
         papers: &Papers,
     ) -> Result<Answer, Box<Refusal>> {
-        let seen = self.with_view(id, |view| (view.decision.clone(), view.state));
-        let Some((decision, state)) = seen else { return Err(Box::new(unknown())) };
-        if state.is_final() {
-            return Err(Box::new(decided(&state.phrase())));
+        let Some(glance) = self.glance(id, papers).await else { return Err(Box::new(unknown())) };
+        if glance.state.is_final() {
+            return Err(Box::new(decided(&glance.state.phrase())));
         }
-        let requester = decision.decision().requester == who.id;
+        let decision = glance.decision.decision();
         let approver = matches!(self.resumed(id, papers), Some(Resumed::Asked(asked)) if eligible(&asked, who).is_ok());
-        if !requester && !approver {
+        if decision.requester != who.id && !approver {
             return Err(Box::new(Refusal::new(
                 Code::ApproverNotEligible,
                 "only the requester, or somebody who may approve it, can cancel this",
@@ -223,16 +235,22 @@ impl Gateway {
             format!("cancelled by {}", shown(&who.name)),
             "Ask again if it is still wanted.",
         );
-        let pool = decision.decision().pool.clone();
         let hint = self.parts().queue.cancel(id).await.map_err(|error| Box::new(error.refusal()))?;
         tracing::info!(invocation.id = %id, "A cancellation was asked for and met {hint:?}");
-        if self.end(id, &pool, refusal).await {
+        // A look that runs has no fate to be closed: the worker stops it.
+        let runs = hint == Cancelled::AfterStart;
+        if !runs && self.end(id, &decision.pool, refusal).await {
             return Ok(Answer::Said(Notice::Cancelled { who: who.name.clone(), was_running: false }));
         }
         let notice = Notice::Cancelled { who: who.name.clone(), was_running: true };
-        self.say(id, notice.clone()).await;
+        self.say_in(id, &glance.thread, notice.clone()).await;
         Ok(Answer::Said(notice))
     }
+}
+
+/// Remembers that a person was shown every character of a decision.
+fn seen_key(decision: &DecisionBytes, voter: &Principal) -> String {
+    format!("seen/{}/{}/{}", decision.decision().invocation, decision.digest(), voter.id)
 }
 
 fn may_confirm(asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<Refusal>> {

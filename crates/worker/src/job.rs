@@ -3,7 +3,7 @@
 //! **Invariant:** a claim ends in one of three ways: finished, given back untouched, or left to
 //! the reaper because this process could not reach the queue.
 
-use crate::{LEASE, Worker};
+use crate::Worker;
 use countersign_audit::event::{Event, Kind, SealKind};
 use countersign_audit::fate::{Reason, Verdict};
 use countersign_core::id::InvocationId;
@@ -59,23 +59,24 @@ impl Worker {
     /// Keeps the claim until `done`; cancels the command when somebody cancelled, or the claim is
     /// lost or not known to be held for half its lease.
     async fn renew(&self, claim: &Claim, cancel: CancellationToken, done: CancellationToken) {
-        let mut misses = 0;
+        let parts = self.parts();
+        let mut held_at = parts.clock.boottime();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(LEASE / 15) => {}
+                () = tokio::time::sleep(parts.lease / 15) => {}
                 () = done.cancelled() => return,
             }
-            match self.parts().queue.renew(claim.key, claim.fence, self.parts().clock.now(), LEASE).await {
-                Ok(Renewed::Held(_)) => misses = 0,
+            match parts.queue.renew(claim.key, claim.fence, parts.clock.now(), parts.lease).await {
+                Ok(Renewed::Held(_)) => held_at = parts.clock.boottime(),
                 Ok(Renewed::Cancelled(_)) => cancel.cancel(),
                 Err(countersign_queue::RenewError::Lost) => {
+                    tracing::error!(invocation.id = %claim.key.invocation, "The claim is lost, so the command is stopped");
                     cancel.cancel();
                     return;
                 }
                 Err(countersign_queue::RenewError::Unavailable(error)) => {
-                    misses += 1;
                     tracing::warn!(invocation.id = %claim.key.invocation, "The claim could not be renewed: {error}");
-                    if misses > 7 {
+                    if parts.clock.boottime().saturating_sub(held_at) > parts.lease / 2 {
                         cancel.cancel();
                     }
                 }

@@ -63,6 +63,8 @@ pub struct Parts {
     pub profiles: BTreeMap<Isolation, Digest>,
     /// How many commands run at once.
     pub at_once: usize,
+    /// How long a claim is leased before it must be renewed; [`LEASE`] unless there is a reason.
+    pub lease: Duration,
     /// Every task of the worker is joined through it.
     pub tasks: TaskTracker,
     /// Stops claiming; running commands end by themselves or with `abort`.
@@ -77,8 +79,8 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// How long a claim is leased before it must be renewed.
-pub(crate) const LEASE: Duration = Duration::from_secs(15);
+/// How long a claim is usually leased: a command whose worker died is missed so long.
+pub const LEASE: Duration = Duration::from_secs(15);
 
 /// How often a worker looks for work without a hint.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -111,7 +113,7 @@ impl Worker {
                 () = parts.stop.cancelled() => return,
             };
             let Ok(place) = place else { return };
-            match parts.queue.claim(&parts.pool, &parts.name, parts.clock.now(), LEASE).await {
+            match parts.queue.claim(&parts.pool, &parts.name, parts.clock.now(), parts.lease).await {
                 Ok(Some(claim)) => {
                     let worker = self.clone();
                     parts.tasks.spawn(async move {

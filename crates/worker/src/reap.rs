@@ -13,15 +13,11 @@ use countersign_core::outcome::{Ending, Outcome};
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
 use countersign_core::warrant::Errand;
-use std::time::Duration;
-
-/// How often leases are looked at.
-const EVERY: Duration = Duration::from_secs(5);
 
 impl Worker {
     pub(crate) async fn reap(&self) {
         let parts = self.parts();
-        let mut ticks = tokio::time::interval(EVERY);
+        let mut ticks = tokio::time::interval(parts.lease / 3);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}

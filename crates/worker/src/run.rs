@@ -5,7 +5,7 @@
 
 use crate::Worker;
 use crate::job::Settled;
-use countersign_audit::begin::{BeginError, Ended, OpenEntry, Particulars};
+use countersign_audit::begin::{BeginError, Ended, MAX_SKEW, OpenEntry, Particulars};
 use countersign_audit::event::{LeaseNote, OutputNote, SealKind};
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::job::Job;
@@ -87,6 +87,7 @@ impl Worker {
         cancel: &CancellationToken,
     ) -> Result<Warrant, Settled> {
         let id = claim.key.invocation;
+        self.clocks_agree(id).await?;
         let undrifted = match self.decide_again(claim, sealed).await? {
             Checked::Ready(warrant) => return Ok(warrant),
             Checked::Compare(undrifted) => undrifted,
@@ -105,6 +106,25 @@ impl Worker {
             Ok(warrant) => Ok(warrant),
             Err(refusal) => Err(self.refuse(id, *refusal).await),
         }
+    }
+
+    /// Leaves work to others while this host's clock and the queue's are far apart: approvals
+    /// must not live longer because one clock is slow. Fate stays untouched.
+    async fn clocks_agree(&self, id: InvocationId) -> Result<(), Settled> {
+        let parts = self.parts();
+        let apart = match parts.queue.time().await {
+            Ok(None) => return Ok(()),
+            Ok(Some(store)) => parts.clock.now().since(store).max(store.since(parts.clock.now())),
+            Err(error) => {
+                tracing::warn!(invocation.id = %id, "The queue's clock could not be read: {error}");
+                return Err(Settled::GiveBack);
+            }
+        };
+        if apart <= MAX_SKEW {
+            return Ok(());
+        }
+        tracing::error!(invocation.id = %id, "This worker's clock and the queue's are {} s apart", apart.as_secs());
+        Err(Settled::GiveBack)
     }
 
     /// Opens the seal, reads ballots and people anew, and asks this worker's own policy.

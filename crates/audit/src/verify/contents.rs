@@ -139,6 +139,8 @@ impl Contents {
             if !self.ends.contains_key(run) {
                 report.findings.push(if self.is_running(intent, evidence.now) {
                     finding(Name::StillRunning, "it has not ended yet")
+                } else if self.lost_its_process(intent) {
+                    finding(Name::LostLook, "it only looked, and its process died")
                 } else {
                     finding(Name::IntentWithoutOutcome, "it began, and nothing says how it ended")
                 });
@@ -161,6 +163,12 @@ impl Contents {
             }
         }
         Ok(())
+    }
+
+    /// A process that ended properly owes the end of everything it began; one that died leaves
+    /// only looks without an end, since whatever else it began is concluded by another.
+    fn lost_its_process(&self, intent: &Intent) -> bool {
+        !intent.needs_fate && matches!(self.alive.get(&intent.writer), Some((false, _)))
     }
 
     fn is_running(&self, intent: &Intent, now: Timestamp) -> bool {

@@ -128,6 +128,8 @@ names! {
     UnsignedTail = "unsigned-tail", Notice;
     /// A stream that was not closed: its process runs, or died.
     UnclosedWriter = "unclosed-writer", Notice;
+    /// A dry run or a plain read whose process died: it changed nothing, and may have been tried again.
+    LostLook = "lost-look", Notice;
     /// A run that has not ended yet.
     StillRunning = "still-running", Notice;
     /// Somebody acted against a protection.

@@ -79,6 +79,22 @@ async fn p05_an_intent_without_an_outcome_is_found() {
 }
 
 #[tokio::test]
+async fn p05_a_look_is_lost_only_with_its_process() {
+    let w = World::new();
+    let (died, closed) = (w.open("worker").await, w.open("worker").await);
+    for worker in [&died, &closed] {
+        let name = worker.writer().to_string();
+        let (_, entry) = worker.begin(w.warrant(&name, Tier::Read, None), Particulars::default()).await.unwrap();
+        drop(entry);
+    }
+    closed.close().await.unwrap();
+    w.clock.advance(Duration::from_mins(3));
+    let report = w.verify().await;
+    assert_eq!(report.names(Concern::Completeness), [Name::IntentWithoutOutcome], "of the writer that was closed");
+    assert!(report.names(Concern::Notice).contains(&Name::LostLook), "{report}");
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_loses_no_record() {
     let w = World::new();
     let worker = w.open("worker").await;

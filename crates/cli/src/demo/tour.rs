@@ -215,6 +215,7 @@ impl<'a, W: Write> Tour<'a, W> {
         let clicked = Clicked {
             account: account(who),
             membership: countersign_chat::Membership::Full,
+            thread: None,
             invocation: *id,
             decision,
             button,

@@ -1,0 +1,44 @@
+//! Which gateway looks after a request.
+//!
+//! **Invariant:** a watch is a hint. Two gateways that both believe they watch say a thing twice;
+//! fate, ballots and jobs are decided elsewhere and once.
+
+use crate::Gateway;
+use countersign_core::id::InvocationId;
+use std::time::Duration;
+
+/// How long a watch lasts without being extended: how long people wait for word when a gateway
+/// dies.
+const LASTS: Duration = Duration::from_secs(10);
+
+/// How often it is extended.
+pub(crate) const EXTENDED_EVERY: Duration = Duration::from_secs(3);
+
+impl Gateway {
+    /// Takes or extends the watch; `false` when another gateway has it. A queue that does not
+    /// answer takes no watch away.
+    pub(crate) async fn watch(&self, id: InvocationId) -> bool {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        match parts.queue.watch(&name(id), &self.holder(), now.plus(LASTS), now).await {
+            Ok(watching) => watching,
+            Err(_) => self.with_view(id, |_| ()).is_some(),
+        }
+    }
+
+    /// Lets another gateway have it.
+    pub(crate) async fn unwatch(&self, id: InvocationId) {
+        if let Err(error) = self.parts().queue.unwatch(&name(id), &self.holder()).await {
+            tracing::debug!(invocation.id = %id, "A watch ends by itself: {error}");
+        }
+    }
+
+    /// This gateway among all: its log's stream is minted at start and never resumed.
+    fn holder(&self) -> String {
+        self.parts().log.writer().to_string()
+    }
+}
+
+fn name(id: InvocationId) -> String {
+    format!("follow/{id}")
+}
