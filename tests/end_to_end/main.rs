@@ -9,4 +9,5 @@ mod own_cluster;
 mod programs;
 mod scenarios;
 mod tampering;
+mod two_gateways;
 mod world;

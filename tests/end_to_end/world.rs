@@ -211,12 +211,14 @@ impl World {
 
     /// How often the command itself (not a look at its effect) was put on record as starting.
     pub(crate) async fn runs(&self, id: InvocationId) -> usize {
-        let records = self.records().await;
-        let is = |record: &&Record| {
-            let event = &record.event;
-            event.kind == Kind::Intent && event.invocation == Some(id) && event.errand == Some(Errand::Run)
-        };
-        records.iter().filter(is).count()
+        self.all_runs().await.into_iter().filter(|run| *run == id).count()
+    }
+
+    /// The request of every start that is on record.
+    pub(crate) async fn all_runs(&self) -> Vec<InvocationId> {
+        let events = self.records().await.into_iter().map(|record| record.event);
+        let starts = events.filter(|event| event.kind == Kind::Intent && event.errand == Some(Errand::Run));
+        starts.filter_map(|event| event.invocation).collect()
     }
 
     /// What the production cluster was asked to change, dry runs left out.

@@ -15,7 +15,7 @@ impl Gateway {
             let first = view.farewell.is_none();
             if first {
                 view.state = state;
-                view.farewell = Some(Farewell { notice, shown: false, said: false });
+                view.farewell = Some(Farewell { notice, shown: false, said: false, telling: false });
             }
             first
         });
@@ -24,33 +24,48 @@ impl Gateway {
         }
     }
 
-    /// Tells what is still untold; then takes the request off the board.
+    /// Tells what is still untold; then takes the request off the board. One task at a time.
     pub(crate) async fn say_farewell(&self, id: InvocationId) {
-        let Some(Some(farewell)) = self.with_view(id, |view| view.farewell.clone()) else { return };
+        let mine = self.with_view(id, |view| match &mut view.farewell {
+            Some(farewell) if !farewell.telling => {
+                farewell.telling = true;
+                Some(farewell.clone())
+            }
+            _ => None,
+        });
+        let Some(Some(farewell)) = mine else { return };
+        if self.deliver(id, farewell).await {
+            match self.parts().queue.close(id, self.parts().clock.now()).await {
+                Ok(()) => {
+                    self.drop_view(id);
+                    return self.unwatch(id).await;
+                }
+                Err(error) => tracing::warn!(invocation.id = %id, "The request could not be closed yet: {error}"),
+            }
+        }
+        self.told(id, |farewell| farewell.telling = false);
+    }
+
+    /// `true` when there is nothing left to tell.
+    async fn deliver(&self, id: InvocationId, farewell: Farewell) -> bool {
         if !farewell.shown {
             if is_away(&self.show(id).await) {
-                return;
+                return false;
             }
             self.told(id, |farewell| farewell.shown = true);
         }
         if !farewell.said {
-            let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return };
+            let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return true };
             let said = self.parts().chat.post(&thread, farewell.notice).await;
             if let Err(error) = &said {
                 tracing::warn!(invocation.id = %id, "The end of a request could not be told: {error}");
             }
             if is_away(&said) {
-                return;
+                return false;
             }
             self.told(id, |farewell| farewell.said = true);
         }
-        match self.parts().queue.close(id, self.parts().clock.now()).await {
-            Ok(()) => {
-                self.drop_view(id);
-                self.unwatch(id).await;
-            }
-            Err(error) => tracing::warn!(invocation.id = %id, "The request could not be closed yet: {error}"),
-        }
+        true
     }
 
     fn told(&self, id: InvocationId, note: impl FnOnce(&mut Farewell)) {

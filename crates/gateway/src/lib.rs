@@ -110,8 +110,10 @@ impl Gateway {
         self.0.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    /// Shows the card as it stands now.
+    /// Shows the card as it stands when its turn comes.
     async fn show(&self, id: InvocationId) -> Result<(), ChatError> {
+        let Some(turn) = self.with_view(id, |view| view.showing.clone()) else { return Ok(()) };
+        let _turn = turn.lock().await;
         let Some((thread, card)) = self.with_view(id, |view| (view.thread.clone(), view.card())) else { return Ok(()) };
         let shown = self.parts().chat.show(&thread, card).await;
         if let Err(error) = &shown {

@@ -9,6 +9,7 @@ use countersign_core::principal::SubjectId;
 use countersign_core::quorum::{Filling, Quorum};
 use countersign_queue::Offer;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What is shown of an invocation while it lives.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct View {
     pub(crate) offered: Option<Offer>,
     /// What is known of trouble on the way.
     pub(crate) trouble: Trouble,
+    /// One card at a time, so that an older one never comes last.
+    pub(crate) showing: Arc<tokio::sync::Mutex<()>>,
     /// The last words, until they are delivered.
     pub(crate) farewell: Option<Farewell>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Farewell {
     pub(crate) notice: Notice,
     pub(crate) shown: bool,
     pub(crate) said: bool,
+    /// Somebody is telling it now.
+    pub(crate) telling: bool,
 }
 
 impl View {
@@ -84,6 +89,7 @@ impl View {
             recount: false,
             offered: None,
             trouble: Trouble::default(),
+            showing: Arc::default(),
             farewell: None,
         }
     }
