@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{DumpableBehavior, Gid, Uid, getegid, geteuid, getgroups, getpid};
+use rustix::process::{DumpableBehavior, Gid, Pid, Uid, WaitOptions, getegid, geteuid, getgroups, getpid};
 
 use crate::cgroup::Cgroup;
 use crate::confine;
@@ -46,6 +46,9 @@ fn begin(plan: &Plan) -> Result<Begun, SetupError> {
     let signals = sys::signal_descriptor(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT])
         .at("launcher", || "listen to signals".into())?;
     rustix::process::set_child_subreaper(Some(getpid())).at("launcher", || "adopt orphans".into())?;
+    if let Some(user) = own_user(plan) {
+        kill_user(user); // whom a killed launcher left behind
+    }
     let shim = shim(plan)?;
     make_home(plan)?;
     let cgroup = Cgroup::create(&plan.limits);
@@ -77,7 +80,7 @@ fn launch(plan: &Plan, landlock: u32, cgroup: &Cgroup) -> Result<(Wire, libc::pi
     let go = hidden.and_then(|()| cgroup.adopt(child).at("cgroup", || "join the control group".into()));
     if let Err(error) = go.and_then(|()| ours.send(&Note::Go).at("launcher", || "let the command go on".into())) {
         drop(sys::kill(child, libc::SIGKILL));
-        let _ = rustix::process::wait(rustix::process::WaitOptions::empty());
+        let _ = rustix::process::wait(WaitOptions::empty());
         return Err(error);
     }
     Ok((ours, child))
@@ -191,10 +194,37 @@ fn own_tasks() -> u64 {
     ours.map(|pid| numbers(&format!("/proc/{pid}/task")).count() as u64).sum()
 }
 
-/// Kills every descendant until none is left; the launcher, as their subreaper, is the parent of every orphan.
-pub(crate) fn end_all(signals: &OwnedFd, note: &mut dyn FnMut(Waited)) {
+/// The user to whom nothing but this job belongs, if there is one.
+pub(crate) fn own_user(plan: &Plan) -> Option<u32> {
+    own_uid(plan).then_some(plan.uid)
+}
+
+/// Kills every process of a user at once: the kernel goes through all of them while nobody can fork (kill(2), pid -1).
+///
+/// A process of that user has to do it, for then the kernel leaves everybody else alone. The job cannot stop it: its
+/// scope, or where that is missing its death, keeps it from sending a signal first.
+fn kill_user(user: u32) {
+    match sys::fork(0) {
+        Ok(Forked::Child) => {
+            let uid = Uid::from_raw(user);
+            if rustix::thread::set_thread_res_uid(uid, uid, uid).is_ok() {
+                drop(sys::kill(-1, libc::SIGKILL));
+            }
+            sys::exit(0)
+        }
+        Ok(Forked::Parent(pid)) => drop(rustix::process::waitpid(Pid::from_raw(pid), WaitOptions::empty())),
+        Err(_) => {} // without a process to spare the walk has to do
+    }
+}
+
+/// Kills every descendant until none is left; the launcher, as their subreaper, is the parent of every orphan. A user
+/// of the job's own is killed as a whole.
+pub(crate) fn end_all(signals: &OwnedFd, user: Option<u32>, note: &mut dyn FnMut(Waited)) {
     let own_group = rustix::process::getpgrp().as_raw_pid();
     loop {
+        if let Some(user) = user {
+            kill_user(user);
+        }
         for (pid, group) in descendants() {
             drop(sys::kill(pid, libc::SIGKILL));
             // A group dies at once, with what it is forking. Each is a descendant's own: the command began a session.
@@ -216,27 +246,40 @@ pub(crate) fn end_all(signals: &OwnedFd, note: &mut dyn FnMut(Waited)) {
     }
 }
 
-/// The processes below us, found by their parents' ids, each with its process group.
+/// The processes below us, each with its process group. Who is ours is asked of each process in turn, which takes some
+/// microseconds: a list of the whole host takes so long that a chain of forks is always elsewhere.
 fn descendants() -> Vec<(libc::pid_t, libc::pid_t)> {
-    let all: Vec<(libc::pid_t, [libc::pid_t; 2])> =
-        numbers("/proc").filter_map(|pid| Some((pid, parent_and_group(pid)?))).collect();
-    let mut found = vec![(getpid().as_raw_pid(), 0)];
+    let mut found = vec![getpid().as_raw_pid()];
     let mut next = 0;
-    while let Some((of, _)) = found.get(next).copied() {
-        found.extend(all.iter().filter(|(_, [parent, _])| *parent == of).map(|(pid, [_, group])| (*pid, *group)));
+    while let Some(of) = found.get(next).copied() {
+        found.extend(children(of));
         next += 1;
     }
-    found.split_off(1)
+    let group = |pid: libc::pid_t| {
+        let group = rustix::process::getpgid(Some(Pid::from_raw(pid)?)).ok()?;
+        Some((pid, group.as_raw_pid()))
+    };
+    found.split_off(1).into_iter().filter_map(group).collect()
 }
 
-fn parent_and_group(pid: libc::pid_t) -> Option<[libc::pid_t; 2]> {
+/// The children of every thread of a process.
+fn children(of: libc::pid_t) -> Vec<libc::pid_t> {
+    let threads = numbers(&format!("/proc/{of}/task"));
+    let lists = threads.map(|thread| fs::read_to_string(format!("/proc/{of}/task/{thread}/children")));
+    match lists.collect::<Result<Vec<_>, _>>() {
+        Ok(lists) => lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect(),
+        // A thread ended, or this kernel does not keep the list (CONFIG_PROC_CHILDREN).
+        Err(_) => numbers("/proc").filter(|pid| parent(*pid) == Some(of)).collect(),
+    }
+}
+
+fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; state, parent and group follow the last one (proc_pid_stat(5)).
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1).map(str::parse);
-    Some([fields.next()?.ok()?, fields.next()?.ok()?])
+    // The name, in parentheses, may hold anything; state and parent follow the last one (proc_pid_stat(5)).
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn numbers(folder: &str) -> impl Iterator<Item = libc::pid_t> {
+fn numbers(folder: &str) -> impl Iterator<Item = libc::pid_t> + use<> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

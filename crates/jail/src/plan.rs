@@ -67,6 +67,7 @@ pub struct Plan {
     /// The way out, if any.
     pub egress: Egress,
     /// The host user (and group) id the job runs as when the launcher is root. Never 0. Otherwise the launcher's own id.
+    /// Nothing else may run as it: at `nested` whoever does is killed before the job and after it.
     pub uid: u32,
 }
 

@@ -199,14 +199,18 @@ pub(crate) fn refuse(step: &'static str, message: impl Into<String>) -> SetupErr
 /// The causes seen in the field: container runtimes' filters, distributions' `AppArmor` rule, sysctls, masked /proc.
 fn hint(step: &str, errno: Option<i32>) -> Option<&'static str> {
     match (step, errno) {
-        ("userns", Some(libc::EPERM)) => Some(
+        ("userns", Some(libc::EPERM | libc::ENOSYS)) => Some(
             "a container's system-call filter or kernel.apparmor_restrict_unprivileged_userns=1 forbids user namespaces: \
              allow them for this binary (an AppArmor profile with `userns,`), or choose level `nested` or `job`",
         ),
         ("userns", Some(libc::ENOSPC | libc::EUSERS)) => Some("raise user.max_user_namespaces"),
-        ("id-map" | "ids", Some(libc::EPERM)) => {
-            Some("kernel.apparmor_restrict_unprivileged_userns=1 takes the capabilities away")
-        }
+        ("id-map" | "ids", Some(libc::EPERM)) => Some(
+            "kernel.apparmor_restrict_unprivileged_userns=1 takes the capabilities away; at level `nested`, root without \
+             CHOWN, SETUID, SETGID and SETPCAP cannot become another user: run the worker as an ordinary one",
+        ),
+        ("home", Some(libc::EPERM)) => Some(
+            "root without CHOWN, SETUID, SETGID and SETPCAP cannot run a job as another user: run the worker as an ordinary one",
+        ),
         ("mount" | "pivot-root", Some(libc::EPERM)) => {
             Some("an AppArmor or SELinux rule forbids mounts in user namespaces")
         }

@@ -70,7 +70,7 @@ impl Job<'_> {
         }
         if self.family == Family::Adopted || seen.child.is_none() {
             self.cgroup.stop_forking();
-            direct::end_all(&self.signals, &mut |ended| seen.note(self.child, ended));
+            direct::end_all(&self.signals, direct::own_user(self.plan), &mut |ended| seen.note(self.child, ended));
         }
         drop(self.drain(&mut seen));
         (self.link, seen.last(self.family, self.cgroup))

@@ -95,9 +95,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid, libc::SYS_getresuid, libc::SYS_getresgid,
     libc::SYS_getgroups, libc::SYS_setuid, libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid,
     libc::SYS_setresgid, libc::SYS_capget, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_pidfd_open,
-    libc::SYS_pidfd_send_signal, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_prlimit64, libc::SYS_getrusage, libc::SYS_times,
-    libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_ioprio_get, libc::SYS_ioprio_set, libc::SYS_uname, libc::SYS_sysinfo,
-    libc::SYS_getcpu, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_sched_getparam,
+    libc::SYS_pidfd_send_signal, libc::SYS_getrlimit, libc::SYS_setrlimit, libc::SYS_getrusage, libc::SYS_times,
+    libc::SYS_getpriority, libc::SYS_ioprio_get, libc::SYS_uname, libc::SYS_sysinfo,
+    libc::SYS_getcpu, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getparam,
     libc::SYS_sched_getscheduler, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min, libc::SYS_sched_rr_get_interval,
     // threads, signals, time
     libc::SYS_set_tid_address, libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_rseq, libc::SYS_futex,
@@ -111,6 +111,8 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg, libc::SYS_recvmmsg, libc::SYS_getsockname,
     libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
 ];
+
+const IOPRIO_WHO_PROCESS: u64 = 1; // linux/ioprio.h
 
 const SYS_FUTEX_WAITV: c_long = 449; // linux/uapi/asm-generic/unistd.h, the same on every architecture
 
@@ -139,7 +141,7 @@ pub(crate) fn apply() -> Result<(), SetupError> {
 pub(crate) fn describe() -> String {
     format!(
         "allow={ALLOWED:?} legacy={LEGACY:?} ioctl={IOCTLS:x?} prctl={PRCTLS:x?} family={FAMILIES:?} type={TYPES:?} clone-without={NAMESPACES:x} \
-         personality=[0,ffffffff] clone3=ENOSYS else=EPERM"
+         personality=[0,ffffffff] prlimit,affinity,priority=own clone3=ENOSYS else=EPERM"
     )
 }
 
@@ -162,6 +164,16 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError>
     rules.insert(libc::SYS_ioctl, one_of(1, &IOCTLS)?);
     rules.insert(libc::SYS_prctl, one_of(0, &PRCTLS)?);
     rules.insert(libc::SYS_personality, one_of(0, &[0, 0xffff_ffff])?);
+    // Limits, priority and processors of the caller alone: without a process namespace a number names anybody's process,
+    // and where the user is the worker's the kernel would not mind.
+    rules.insert(libc::SYS_prlimit64, one_of(0, &[0])?);
+    rules.insert(libc::SYS_sched_setaffinity, one_of(0, &[0])?);
+    let own = |one_process| {
+        let conditions = vec![condition(0, SeccompCmpOp::Eq, one_process)?, condition(1, SeccompCmpOp::Eq, 0)?];
+        Ok::<_, seccompiler::BackendError>(vec![SeccompRule::new(conditions)?])
+    };
+    rules.insert(libc::SYS_setpriority, own(libc::PRIO_PROCESS.into())?);
+    rules.insert(libc::SYS_ioprio_set, own(IOPRIO_WHO_PROCESS)?);
     rules.insert(libc::SYS_socketpair, one_of(0, &FAMILIES[..1])?);
     let mut sockets = Vec::new();
     for family in FAMILIES {
@@ -229,6 +241,13 @@ mod tests {
             answer(libc::SYS_socket, [libc::AF_INET6 as u64, (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as u64]),
             YES
         );
+        for call in [libc::SYS_prlimit64, libc::SYS_sched_setaffinity] {
+            assert_eq!((answer(call, [0, 0]), answer(call, [1, 0])), (YES, EPERM), "the caller's own alone");
+        }
+        for (call, process, user) in [(libc::SYS_setpriority, 0, 2), (libc::SYS_ioprio_set, 1, 3)] {
+            assert_eq!(answer(call, [process, 0]), YES);
+            assert_eq!((answer(call, [process, 1]), answer(call, [user, 0])), (EPERM, EPERM));
+        }
         assert_eq!(answer(libc::SYS_socket, [libc::AF_NETLINK as u64, libc::SOCK_DGRAM as u64]), EPERM);
     }
 

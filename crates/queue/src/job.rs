@@ -10,7 +10,7 @@ use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How often work that only looks is tried again after its worker died.
-const REPEATS: u32 = 2;
+pub(crate) const REPEATS: u32 = 2;
 
 /// All there is to know about a piece of work, except the sealed load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,10 @@ pub mod doc;
 pub mod embedded;
 pub mod error;
 pub mod fence;
+mod hints;
 mod job;
 pub mod port;
+pub mod redis;
 
 pub use doc::{
     Cancelled, Cast, Claim, Entry, JobKey, Kind, Load, News, Offer, Orphan, Page, Paper, Papers, Posted, Progress,
@@ -18,3 +20,4 @@ pub use embedded::{EmbeddedQueue, OpenError};
 pub use error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 pub use fence::Fence;
 pub use port::{Board, Dispatch, Feed, Once, Queue, Watch, Work};
+pub use redis::{RedisQueue, RedisSettings};

@@ -21,11 +21,12 @@ use countersign_core::digest::Digest;
 use countersign_core::tier::Isolation;
 use countersign_core::time::Clock;
 use countersign_core::warrant::Warrant;
-use countersign_jail::{Applied, LauncherPath, Level, ProbeFailure, profile};
+use countersign_jail::{Applied, LauncherPath, Level, ProbeFailure, SetupError, profile};
 use countersign_secrets::Lease;
 use job::Job;
 use order::Order;
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -66,11 +67,12 @@ pub struct LocalJail {
     run: RunFolder,
     run_path: PathBuf,
     uids: Uids,
-    first_uid: u32,
     own: OwnServices,
     clock: Arc<dyn Clock>,
     installed: BTreeMap<String, Installed>,
     known: RwLock<Arc<Known>>,
+    /// The levels that withstood [`LocalJail::probe`], with their profiles' digests.
+    proven: RwLock<BTreeMap<Isolation, Digest>>,
 }
 
 /// One program, with its recipe.
@@ -142,12 +144,12 @@ impl LocalJail {
             launcher,
             run,
             run_path: run_folder,
-            first_uid: uids.start,
             uids: Uids::new(uids),
             own: own_services,
             clock,
             installed,
             known: RwLock::default(),
+            proven: RwLock::default(),
         })
     }
 
@@ -166,15 +168,46 @@ impl LocalJail {
         self.installed.values().filter_map(|it| it.usable.as_ref().ok().map(|usable| &usable.program))
     }
 
-    /// Attacks a level on this host. A worker takes no job of a level that was not proven so since it started. Blocks
-    /// for some ten milliseconds.
+    /// Attacks a level on this host. Jobs run only at levels that withstood it since the worker started. May be repeated
+    /// while jobs run; a level that fails then is no longer used. Blocks for some ten milliseconds.
     ///
     /// # Errors
     /// [`Untrusted`], with the promise that does not hold.
     pub fn probe(&self, isolation: Isolation) -> Result<Applied, Untrusted> {
         let level = level(isolation);
-        countersign_jail::probe(level, &self.launcher, self.first_uid, &self.run_path)
-            .map_err(|source| Untrusted { level: isolation, source })
+        let applied = self.attack(level).map_err(|source| Untrusted { level: isolation, source });
+        let mut proven = self.proven.write().unwrap_or_else(PoisonError::into_inner);
+        match applied {
+            Ok(_) => drop(proven.insert(isolation, profile_digest(level))),
+            Err(_) => drop(proven.remove(&isolation)),
+        }
+        applied
+    }
+
+    fn attack(&self, level: Level) -> Result<Applied, ProbeFailure> {
+        // A user nobody has: at `nested` whoever else runs as it is killed.
+        let uid = self.uids.lend().ok_or_else(|| ProbeFailure::Prepare(io::Error::other("every user id is in use")))?;
+        countersign_jail::probe(level, &self.launcher, uid.number, &self.run_path)
+    }
+
+    /// The levels at which jobs run here, each with the digest of its profile. A worker takes no job of another level.
+    pub fn proven(&self) -> BTreeMap<Isolation, Digest> {
+        self.proven.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Nothing runs at a level that was not attacked first, even if it was decided and could be built.
+    fn order(&self, warrant: &Warrant) -> Result<Order, RunFault> {
+        let order = Order::new(warrant, &self.installed, &self.known())?;
+        let isolation = warrant.allowance().isolation;
+        if self.proven().contains_key(&isolation) {
+            return Ok(order);
+        }
+        Err(RunFault::Setup(SetupError {
+            step: "level-not-proven".to_owned(),
+            errno: None,
+            message: format!("isolation level `{isolation}` was not proven on this host since the worker started"),
+            hint: Some("name it in the worker's configuration, or give the target another level or pool".to_owned()),
+        }))
     }
 
     /// What would run for this warrant, for the intent record.
@@ -182,7 +215,7 @@ impl LocalJail {
     /// # Errors
     /// [`RunFault`], as running it would.
     pub fn describe(&self, warrant: &Warrant) -> Result<Ran, RunFault> {
-        Ok(Order::new(warrant, &self.installed, &self.known())?.ran())
+        Ok(self.order(warrant)?.ran())
     }
 
     fn known(&self) -> Arc<Known> {
@@ -193,7 +226,7 @@ impl LocalJail {
 #[async_trait]
 impl Runner for LocalJail {
     async fn run(&self, on_record: OnRecord, lease: &Lease, out: Output) -> Result<Exit, RunFault> {
-        let order = Order::new(on_record.warrant(), &self.installed, &self.known())?;
+        let order = self.order(on_record.warrant())?;
         order.fits(&on_record, lease)?;
         Job::prepare(self, on_record, order, lease, out).await?.run().await
     }

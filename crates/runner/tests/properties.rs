@@ -11,9 +11,11 @@ use countersign_core::outcome::Ending;
 use countersign_core::tier::Isolation;
 use countersign_core::time::{Clock, Timestamp};
 use countersign_runner::target::Target;
-use countersign_runner::{Narrower, Output, RunFault, Runner as _};
+use countersign_runner::{LocalJail, Narrower, Output, RunFault, Runner as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use support::harness::Test;
 use support::kubernetes::Server;
 use support::{Ask, INSIDE, TOKEN, World, harness, inside, processes_with};
 use tokio_util::sync::CancellationToken;
@@ -24,32 +26,56 @@ fn main() {
     if arguments.first().is_some_and(|first| first == INSIDE) {
         return inside::act(&arguments[1..]);
     }
-    harness::run(tests![
-        p15_metacharacters_are_literal,
-        p16_the_workers_files_and_environment_are_not_there,
-        p17_only_the_allowed_address_is_reached,
-        p17_kubectl_reaches_its_target_through_the_proxy,
-        p18_the_kubeconfig_is_the_jobs_own_and_private,
-        p20_a_cancelled_job_leaves_nobody,
-        p20_a_job_that_ignores_the_end_is_killed,
-        p20_a_job_past_its_time_is_ended,
-        p20_a_dropped_run_leaves_nobody,
-        p22_the_leased_token_never_comes_out,
-        p22_a_cut_output_holds_no_half_secret,
-        p36_a_preview_takes_the_streams_apart,
-        p44_an_output_bomb_is_bounded,
-        p44_a_slow_reader_makes_the_command_wait,
-        p44_a_reader_that_is_gone_stops_nothing,
-        p46_nothing_is_left_after_many_jobs,
-        p59_the_environment_is_the_recipes,
-        a_lease_of_another_invocation_is_refused,
-        a_decision_that_waited_too_long_does_not_run,
-        a_program_nobody_listed_does_not_run,
-        a_nested_job_runs_and_leaves_nothing,
-        a_level_the_recipe_does_not_accept_is_refused,
-        the_levels_can_be_probed,
-    ]);
+    if arguments.first().is_some_and(|first| first == WORKER) {
+        return tokio::runtime::Runtime::new().unwrap().block_on(act_as_worker());
+    }
+    harness::run(TESTS, NESTED);
 }
+
+/// The argument that makes this program a worker that starts one job and then waits to be killed.
+const WORKER: &str = "__worker";
+
+const TESTS: &[Test] = tests![
+    p15_metacharacters_are_literal,
+    p16_the_workers_files_and_environment_are_not_there,
+    p17_only_the_allowed_address_is_reached,
+    p17_kubectl_reaches_its_target_through_the_proxy,
+    p18_the_kubeconfig_is_the_jobs_own_and_private,
+    p20_a_cancelled_job_leaves_nobody,
+    p20_a_job_that_ignores_the_end_is_killed,
+    p20_a_job_past_its_time_is_ended,
+    p20_a_dropped_run_leaves_nobody,
+    p22_the_leased_token_never_comes_out,
+    p22_a_cut_output_holds_no_half_secret,
+    p36_a_preview_takes_the_streams_apart,
+    p44_an_output_bomb_is_bounded,
+    p44_every_kind_of_bomb_is_bounded,
+    p44_a_slow_reader_makes_the_command_wait,
+    p44_a_reader_that_is_gone_stops_nothing,
+    p46_nothing_is_left_after_ten_thousand_jobs,
+    p47_a_running_job_is_private,
+    p57_a_killed_worker_takes_its_jobs_along,
+    p59_the_environment_is_the_recipes,
+    a_lease_of_another_invocation_is_refused,
+    a_decision_that_waited_too_long_does_not_run,
+    a_program_nobody_listed_does_not_run,
+    a_level_the_recipe_does_not_accept_is_refused,
+    the_levels_can_be_probed,
+];
+
+/// What holds at level `nested`; tried here and behind a container's filter.
+const NESTED: &[Test] = tests![
+    a_worker_takes_no_job_it_cannot_isolate,
+    a_nested_job_runs_and_leaves_nothing,
+    p16_the_workers_files_and_environment_are_not_there_at_nested,
+    p17_only_the_allowed_address_is_reached_at_nested,
+    p17_kubectl_reaches_its_target_at_nested,
+    p18_the_kubeconfig_is_the_jobs_own_at_nested,
+    p20_a_cancelled_job_leaves_nobody_at_nested,
+    p20_a_job_that_ignores_the_end_is_killed_at_nested,
+    p46_nothing_is_left_after_many_nested_jobs,
+    p47_a_job_plants_no_link_outside_its_home,
+];
 
 async fn p15_metacharacters_are_literal() {
     let world = World::new(&[]).await;
@@ -65,7 +91,14 @@ async fn p15_metacharacters_are_literal() {
 }
 
 async fn p16_the_workers_files_and_environment_are_not_there() {
-    let world = World::new(&[]).await;
+    nothing_of_the_worker_in(World::new(&[]).await).await;
+}
+
+async fn p16_the_workers_files_and_environment_are_not_there_at_nested() {
+    nothing_of_the_worker_in(World::nested(&[]).await).await;
+}
+
+async fn nothing_of_the_worker_in(world: World) {
     let canary = world.folder.path().join("canary");
     std::fs::write(&canary, "canary-in-a-file").unwrap();
     let canary = canary.to_string_lossy().into_owned();
@@ -82,10 +115,22 @@ async fn p16_the_workers_files_and_environment_are_not_there() {
 }
 
 async fn p17_only_the_allowed_address_is_reached() {
+    only_the_allowed_is_reached_at(Isolation::Strict).await;
+}
+
+async fn p17_only_the_allowed_address_is_reached_at_nested() {
+    only_the_allowed_is_reached_at(Isolation::Nested).await;
+}
+
+async fn only_the_allowed_is_reached_at(isolation: Isolation) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (allowed, other) = (listener.local_addr().unwrap().to_string(), other.local_addr().unwrap().to_string());
-    let world = World::new(&[allowed.clone(), "169.254.169.254:80".into()]).await;
+    let hosts = [allowed.clone(), "169.254.169.254:80".into()];
+    let world = match isolation {
+        Isolation::Nested => World::nested(&hosts).await,
+        _ => World::new(&hosts).await,
+    };
 
     // Without the proxy there is no route, not even to what is allowed.
     let argv =
@@ -108,9 +153,17 @@ async fn p17_only_the_allowed_address_is_reached() {
 }
 
 async fn p17_kubectl_reaches_its_target_through_the_proxy() {
+    kubectl_reaches_its_target(|world| world).await;
+}
+
+async fn p17_kubectl_reaches_its_target_at_nested() {
+    kubectl_reaches_its_target(|world| world.at(Isolation::Nested)).await;
+}
+
+async fn kubectl_reaches_its_target(at: impl FnOnce(World) -> World) {
     let server = Server::new().await;
     let target = Target::of_address(server.url(), Some(server.ca_pem.clone())).unwrap();
-    let world = World::with_kubectl(target).await;
+    let world = at(World::with_kubectl(target).await);
     let kubectl = world.jail.programs().find(|program| program.name == "kubectl");
     let kubectl = kubectl.expect("the tests need a kubectl that is no dispatcher").clone();
     let argv = ["kubectl", "get", "--raw", "/healthz"];
@@ -135,6 +188,19 @@ async fn p18_the_kubeconfig_is_the_jobs_own_and_private() {
     world.close().await;
 }
 
+async fn p18_the_kubeconfig_is_the_jobs_own_at_nested() {
+    let world = World::nested(&[]).await;
+    let script = "echo $KUBECONFIG; umask; echo x > $KUBECONFIG || echo read-only; echo $HOME/*";
+    let (_, output) = world.text(&["sh", "-c", script]).await;
+    let lines: Vec<&str> = output.lines().collect();
+    let [path, umask, .., readonly, listed] = lines.as_slice() else { panic!("{output}") };
+    let home = path.strip_suffix("/kubeconfig").unwrap();
+    assert!(home.starts_with(&*world.folder.path().join("run").to_string_lossy()), "{output}");
+    assert_eq!((*umask, *readonly, *listed), ("0077", "read-only", *path), "{output}");
+    assert!(!std::path::Path::new(home).exists(), "gone with the job");
+    world.close().await;
+}
+
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
@@ -142,12 +208,12 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 /// Starts a shell that says `ready` when it has escaped grandchildren, and calls `then` at that moment.
 async fn with_grandchildren(
+    world: World,
     prefix: &str,
     mark: &str,
     ask: impl FnOnce(&mut Ask<'_>),
     then: impl FnOnce(),
 ) -> (World, countersign_runner::Exit, Duration) {
-    let world = World::new(&[]).await;
     let script = format!(
         "{prefix} setsid sleep {mark} & (setsid setsid sleep {mark} &) ; (sleep {mark} &) ; echo ready; while :; do sleep {mark}; done"
     );
@@ -174,7 +240,7 @@ async fn with_grandchildren(
 async fn p20_a_cancelled_job_leaves_nobody() {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
-    let (world, exit, took) = with_grandchildren("", "100001", |ask| ask.cancel = token, || cancel.cancel()).await;
+    let (world, exit, took) = with_grandchildren(World::new(&[]).await, "", "100001", |ask| ask.cancel = token, || cancel.cancel()).await;
     assert_eq!((exit.ending, exit.notes), (Ending::Cancelled, vec!["cancelled".to_owned()]));
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(exit.output_bytes, 6, "the output so far is kept");
@@ -185,15 +251,35 @@ async fn p20_a_job_that_ignores_the_end_is_killed() {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     let (world, exit, took) =
-        with_grandchildren("trap '' TERM;", "100002", |ask| ask.cancel = token, || cancel.cancel()).await;
+        with_grandchildren(World::new(&[]).await, "trap '' TERM;", "100002", |ask| ask.cancel = token, || cancel.cancel()).await;
     assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
     assert!(took > Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
     world.close().await;
 }
 
+async fn p20_a_cancelled_job_leaves_nobody_at_nested() {
+    let cancel = CancellationToken::new();
+    let (world, token) = (World::nested(&[]).await, cancel.clone());
+    let (world, exit, took) = with_grandchildren(world, "", "100006", |ask| ask.cancel = token, || cancel.cancel()).await;
+    assert_eq!((exit.ending, exit.notes), (Ending::Cancelled, vec!["cancelled".to_owned()]));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.close().await;
+}
+
+async fn p20_a_job_that_ignores_the_end_is_killed_at_nested() {
+    let cancel = CancellationToken::new();
+    let (world, token) = (World::nested(&[]).await, cancel.clone());
+    let then = || cancel.cancel();
+    let (world, exit, took) =
+        with_grandchildren(world, "trap '' TERM;", "100007", |ask| ask.cancel = token, then).await;
+    assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.close().await;
+}
+
 async fn p20_a_job_past_its_time_is_ended() {
     let narrow = |ask: &mut Ask<'_>| ask.narrower.wall = Some(Duration::from_secs(1));
-    let (world, exit, _) = with_grandchildren("", "100003", narrow, || {}).await;
+    let (world, exit, _) = with_grandchildren(World::new(&[]).await, "", "100003", narrow, || {}).await;
     assert_eq!((exit.ending, exit.notes), (Ending::TimedOut, vec!["ended by the time limit of 1 s".to_owned()]));
     world.close().await;
 }
@@ -298,6 +384,41 @@ async fn p44_an_output_bomb_is_bounded() {
     world.close().await;
 }
 
+async fn p44_every_kind_of_bomb_is_bounded() {
+    const LIMIT: u64 = 16 << 20;
+    let world = World::new(&[]).await;
+    for kind in ["text", "one-line", "binary", "lines"] {
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = peak();
+        let argv = ["inside", INSIDE, "bomb", kind];
+        let ask = Ask::apply(&argv);
+        let on_record = world.on_record(&ask).await;
+        let lease = world.lease(&on_record).await;
+        let narrower = Narrower { output_bytes: Some(LIMIT), wall: None };
+        let (out, mut chunks) = Output::new(ask.cancel, narrower);
+        let read = async {
+            let (mut bytes, mut largest) = (0, 0);
+            while let Some(chunk) = chunks.recv().await {
+                (bytes, largest) = (bytes + chunk.len() as u64, largest.max(chunk.len()));
+            }
+            (bytes, largest)
+        };
+        let (exit, (bytes, largest)) = tokio::join!(world.jail.run(on_record, &lease, out), read);
+        let (exit, grown) = (exit.unwrap(), peak() - before);
+        assert!(grown < 64 << 20, "{kind}: {grown} bytes");
+        assert!(largest <= 128 << 10, "{kind}: a piece of {largest} bytes");
+        assert_eq!(exit.output_bytes, bytes, "{kind}");
+        if kind == "lines" {
+            assert_eq!((exit.ending, exit.code, bytes), (Ending::Ran, Some(0), 6_888_890), "{:?}", exit.notes);
+        } else {
+            assert_eq!(exit.ending, Ending::Cancelled, "{kind}");
+            assert_eq!(exit.notes, [format!("ended by the output limit of {LIMIT} bytes")], "{kind}");
+            assert!(bytes <= LIMIT && bytes > LIMIT - (1 << 20), "{kind}: {bytes}");
+        }
+    }
+    world.close().await;
+}
+
 async fn p44_a_slow_reader_makes_the_command_wait() {
     let world = World::new(&[]).await;
     let on_record = world.on_record(&Ask::apply(&["yes"])).await;
@@ -330,31 +451,57 @@ fn inventory(world: &World) -> (usize, String, usize, usize) {
     let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let children = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    // A job's groups bear its launcher's number; those of other tests' launchers live.
     let groups = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"].iter().map(|folder| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let prefix = format!("countersign-{}-", std::process::id());
-        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let dead = |name: &String| {
+            let pid = name.strip_prefix("countersign-job-");
+            pid.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists())
+        };
+        names.filter(dead).count()
     });
     (descriptors, children.collect(), groups.sum(), world.left_in_run_folder())
 }
 
-async fn p46_nothing_is_left_after_many_jobs() {
+async fn p46_nothing_is_left_after_ten_thousand_jobs() {
     let world = World::new(&[]).await;
-    world.text(&["inside", INSIDE, "environment"]).await;
-    let before = inventory(&world);
-    for round in 0..25 {
-        let argv = ["printf", "%s", &round.to_string()];
-        let mut jobs = Vec::new();
-        for _ in 0..4 {
-            jobs.push(world.run(Ask::apply(&argv)));
-            jobs.push(world.run(Ask::apply(&["sh", "-c", "sleep 1000 & exit 0"])));
-        }
-        for (exit, _) in join_all(jobs).await {
-            assert_eq!(exit.unwrap().code, Some(0));
-        }
-    }
-    assert_eq!(inventory(&world), before);
+    nothing_is_left_after(10_000, &world).await;
     world.close().await;
+}
+
+async fn p46_nothing_is_left_after_many_nested_jobs() {
+    let world = World::nested(&[]).await;
+    nothing_is_left_after(200, &world).await;
+    world.close().await;
+}
+
+/// Runs so many jobs, a few at once; every fourth leaves somebody behind.
+async fn nothing_is_left_after(jobs: u32, world: &World) {
+    world.text(&["inside", INSIDE, "environment"]).await;
+    let before = inventory(world);
+    let next = AtomicU32::new(0);
+    let lane = || async {
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if n >= jobs {
+                return;
+            }
+            let expected = match n % 4 {
+                0 => world.run(Ask::apply(&["sh", "-c", "sleep 100008 & exit 7"])).await.0,
+                _ => world.run(Ask::apply(&["printf", "%s", "x"])).await.0,
+            };
+            let exit = expected.unwrap();
+            let leaver = n % 4 == 0;
+            assert_eq!(exit.code, Some(if leaver { 7 } else { 0 }), "{exit:?}");
+        }
+    };
+    join_all((0..4).map(|_| lane()).collect()).await;
+    assert_eq!(inventory(world), before);
+    assert_eq!(processes_with("100008"), Vec::<std::path::PathBuf>::new());
+    // Every user id was given back: so many jobs at once as there are ids.
+    let all = (0..16).map(|_| world.run(Ask::apply(&["printf", "x"]))).collect();
+    assert!(join_all(all).await.iter().all(|(exit, _)| exit.is_ok()));
 }
 
 async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
@@ -370,6 +517,97 @@ async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     })
     .await;
     done.into_iter().flatten().collect()
+}
+
+async fn p47_a_running_job_is_private() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let world = World::new(&[]).await.at(Isolation::Nested);
+    let argv = ["sh", "-c", "echo ready; exec sleep 100009"];
+    let mut names = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let ask = Ask::apply(&argv);
+        let (on_record, cancel) = (world.on_record(&ask).await, ask.cancel.clone());
+        let lease = world.lease(&on_record).await;
+        let (out, mut chunks) = Output::new(ask.cancel, ask.narrower);
+        let look = async {
+            chunks.recv().await.unwrap();
+            for entry in std::fs::read_dir(world.folder.path().join("run")).unwrap() {
+                let entry = entry.unwrap();
+                let (meta, name) = (entry.metadata().unwrap(), entry.file_name().to_string_lossy().into_owned());
+                assert_eq!(meta.permissions().mode() & 0o7777, 0o700, "{name}");
+                assert!(meta.is_dir() && meta.uid() != 65_534, "{name}");
+                assert!(name.len() == 32 && name.bytes().all(|digit| digit.is_ascii_hexdigit()), "{name}");
+                assert!(names.insert(name), "no name comes twice");
+            }
+            cancel.cancel();
+        };
+        let (exit, ()) = tokio::join!(world.jail.run(on_record, &lease, out), look);
+        assert_eq!(exit.unwrap().ending, Ending::Cancelled);
+        assert_eq!(world.left_in_run_folder(), 0);
+    }
+    assert_eq!(names.len(), 4, "a folder of the worker's and a home, each time");
+    world.close().await;
+}
+
+async fn p47_a_job_plants_no_link_outside_its_home() {
+    let world = World::nested(&[]).await;
+    let precious = world.folder.path().join("precious");
+    std::fs::write(&precious, "kept").unwrap();
+    let at = |name: &str| world.folder.path().join(name).to_string_lossy().into_owned();
+    // Where the worker, the log and other jobs write; and its own home, which the worker removes.
+    let places = [at("x"), at("run/x"), at("log/x"), at("fate/x"), at("keys/x"), "/tmp/x".to_owned()];
+    let to = precious.to_string_lossy().into_owned();
+    let mut argv = vec!["inside", INSIDE, "plant", &to];
+    argv.extend(places.iter().map(String::as_str));
+    argv.extend(["proxy", "kubeconfig.new"]);
+    let (exit, output) = world.text(&argv).await;
+    assert_eq!(output.matches(": planted").count(), 2, "its own home alone: {output}");
+    assert_eq!((exit.code, exit.notes.len()), (Some(0), 0), "{exit:?}");
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
+    assert_eq!(world.left_in_run_folder(), 0);
+    // The way to the next record leads where it did.
+    assert_eq!(world.text(&["printf", "after"]).await.1, "after");
+    world.close().await;
+}
+
+/// What the worker that is killed does: starts a job, says where, passes its output on.
+async fn act_as_worker() {
+    use std::io::Write as _;
+    let world = World::new(&[]).await;
+    println!("{}", world.folder.path().display());
+    let script = "setsid sleep 100010 & (setsid setsid sleep 100010 &) ; echo ready; while :; do sleep 100010; done";
+    let argv = ["sh", "-c", script];
+    let ask = Ask::apply(&argv);
+    let on_record = world.on_record(&ask).await;
+    let lease = world.lease(&on_record).await;
+    let (out, mut chunks) = Output::new(ask.cancel, ask.narrower);
+    let pass_on = async {
+        while let Some(chunk) = chunks.recv().await {
+            std::io::stdout().write_all(&chunk).unwrap();
+        }
+    };
+    drop(tokio::join!(world.jail.run(on_record, &lease, out), pass_on));
+}
+
+async fn p57_a_killed_worker_takes_its_jobs_along() {
+    use std::io::BufRead as _;
+    // Orphans come to us, so that their end can be waited for.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let own = std::env::current_exe().unwrap();
+    let mut worker = harness::command(&own).arg(WORKER).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(worker.stdout.take().unwrap()).lines();
+    let folder = std::path::PathBuf::from(said.next().unwrap().unwrap());
+    assert_eq!(said.next().unwrap().unwrap(), "ready");
+    assert!(processes_with("100010").len() >= 3 && std::fs::read_dir(folder.join("run")).unwrap().count() == 1);
+    worker.kill().unwrap();
+    while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
+    rustix::process::set_child_subreaper(None).unwrap();
+    assert_eq!(processes_with("100010"), Vec::<std::path::PathBuf>::new());
+    // The next worker on this host clears away what the dead one had.
+    let settings = support::settings(&folder, Arc::new(SystemClock), support::shipped("kubectl"));
+    LocalJail::open(settings).unwrap();
+    assert_eq!(std::fs::read_dir(folder.join("run")).unwrap().count(), 0);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 async fn p59_the_environment_is_the_recipes() {
@@ -438,7 +676,7 @@ async fn a_program_nobody_listed_does_not_run() {
 }
 
 async fn a_nested_job_runs_and_leaves_nothing() {
-    let world = World::new(&[]).await.at(Isolation::Nested);
+    let world = World::nested(&[]).await;
     let (exit, output) = world.text(&["printf", "%s", "$(id)"]).await;
     assert_eq!((exit.code, output.as_str()), (Some(0), "$(id)"), "{exit:?}");
     assert_eq!(exit.ran.applied.unwrap().level, countersign_jail::Level::Nested);
@@ -446,10 +684,32 @@ async fn a_nested_job_runs_and_leaves_nothing() {
     world.close().await;
 }
 
+async fn a_worker_takes_no_job_it_cannot_isolate() {
+    let world = World::nested(&[]).await;
+    let contained = support::container::is_around_us();
+    if contained {
+        let untrusted = world.jail.probe(Isolation::Strict).unwrap_err();
+        let why = untrusted.source.to_string();
+        assert!(why.contains("step `userns`") && why.contains("choose level `nested` or `job`"), "{why}");
+    }
+    assert_eq!(world.jail.proven().contains_key(&Isolation::Strict), !contained);
+    assert_eq!(world.text(&["printf", "nested"]).await.1, "nested");
+    // Decided for what was not proven here: nothing runs, and nothing weaker runs instead.
+    let world = world.at(if contained { Isolation::Strict } else { Isolation::Job });
+    let (exit, output) = world.run(Ask::apply(&["printf", "strict"])).await;
+    let refused = match &exit {
+        Err(RunFault::Setup(error)) => contained && error.step == "level-not-proven",
+        Err(RunFault::Isolation { .. }) => !contained,
+        _ => false,
+    };
+    assert!(refused && output.is_empty(), "{exit:?}");
+    world.close().await;
+}
+
 async fn a_level_the_recipe_does_not_accept_is_refused() {
-    let world = World::new(&[]).await.at(Isolation::Nested);
+    let world = World::new(&[]).await.at(Isolation::Job);
     let (exit, _) = world.run(Ask::apply(&["sh", "-c", "echo"])).await;
-    assert!(matches!(exit, Err(RunFault::Isolation { level: Isolation::Nested, .. })), "{exit:?}");
+    assert!(matches!(exit, Err(RunFault::Isolation { level: Isolation::Job, .. })), "{exit:?}");
     let world = world.at(Isolation::None);
     let (exit, _) = world.run(Ask::apply(&["true"])).await;
     assert!(matches!(exit, Err(RunFault::Isolation { level: Isolation::None, .. })), "{exit:?}");

@@ -13,7 +13,7 @@ use countersign_jail::{
     Status, Streams, Writable, spawn,
 };
 
-use crate::inside;
+use crate::{container, inside};
 
 /// A test's name and body.
 pub(crate) struct Test(pub(crate) &'static str, pub(crate) fn(&World));
@@ -23,6 +23,9 @@ pub(crate) const WORKER: &str = "__worker";
 
 /// The argument that says that the ordinary user's round runs.
 const ORDINARY: &str = "__ordinary";
+
+/// The argument that says that the round behind a container's filter runs.
+const CONTAINED: &str = "__contained";
 
 /// The file name under which this program is a launcher that does not keep its promises.
 pub(crate) const LIAR: &str = "liar";
@@ -37,6 +40,8 @@ pub(crate) struct World {
     pub(crate) program: PathBuf,
     /// The launcher as it is installed.
     pub(crate) launcher: LauncherPath,
+    /// The isolating levels that can be built here.
+    pub(crate) levels: &'static [Level],
 }
 
 /// All that came of one job.
@@ -57,49 +62,59 @@ impl World {
             }
             return;
         }
-        let ordinary = arguments.first().is_some_and(|a| a == ORDINARY);
-        let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-') && *a != ORDINARY).collect();
-        let exact = arguments.iter().any(|a| a == "--exact");
-        let chosen =
-            |name: &str| wanted.is_empty() || wanted.iter().any(|w| if exact { name == *w } else { name.contains(*w) });
+        let is = |word: &str| arguments.iter().any(|a| a == word);
+        let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-') && !a.starts_with("__")).collect();
+        let chosen = |name: &str| {
+            wanted.is_empty() || wanted.iter().any(|w| if is("--exact") { name == *w } else { name.contains(*w) })
+        };
         // Orphans of the jobs come to us, so that we can wait for their end instead of guessing when it is.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
-        let failed = if ordinary {
-            Self::round(&std::env::current_exe().unwrap(), tests, &chosen)
+        let own = std::env::current_exe().unwrap();
+        let failed = if is(CONTAINED) {
+            container::enter();
+            Self::round(&own, tests, &|name| chosen(name) && container::HOLDS_NESTED.contains(&name), &[Level::Nested])
+        } else if is(ORDINARY) {
+            Self::round(&own, tests, &chosen, &[Level::Strict, Level::Nested])
         } else {
-            Self::both_rounds(tests, &chosen, arguments)
+            Self::all_rounds(tests, &chosen, arguments)
         };
         std::process::exit(i32::from(failed > 0));
     }
 
-    fn both_rounds(tests: &[Test], chosen: &dyn Fn(&str) -> bool, arguments: &[String]) -> usize {
-        let root = rustix::process::geteuid().is_root();
+    /// As root and as an ordinary user, each also behind the filter of a container.
+    fn all_rounds(tests: &[Test], chosen: &dyn Fn(&str) -> bool, arguments: &[String]) -> usize {
         let copies = tempfile::tempdir().unwrap();
         fs::set_permissions(copies.path(), Permissions::from_mode(0o755)).unwrap();
         let program = copies.path().join("attacks");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         fs::hard_link(&program, copies.path().join(LIAR)).unwrap();
         fs::copy(env!("CARGO_BIN_EXE_countersign-jail"), copies.path().join("countersign-jail")).unwrap();
-        let mut failed = Self::round(&program, tests, chosen);
-        if root {
-            let status = command(&program).arg(ORDINARY).args(arguments).uid(NOBODY).gid(NOBODY).status().unwrap();
+        let mut failed = Self::round(&program, tests, chosen, &[Level::Strict, Level::Nested]);
+        let mut again = |command: &mut Command| {
+            let status = command.args(arguments).status().unwrap();
             failed += usize::from(!status.success());
+        };
+        again(command(&program).arg(CONTAINED));
+        if rustix::process::geteuid().is_root() {
+            again(command(&program).arg(ORDINARY).uid(NOBODY).gid(NOBODY));
+            again(command(&program).arg(CONTAINED).uid(NOBODY).gid(NOBODY));
         } else {
-            println!("the root round was not run: this is not root");
+            println!("the rounds of root were not run: this is not root");
         }
         failed
     }
 
-    fn round(program: &Path, tests: &[Test], chosen: &dyn Fn(&str) -> bool) -> usize {
+    fn round(program: &Path, tests: &[Test], chosen: &dyn Fn(&str) -> bool, levels: &'static [Level]) -> usize {
         let user = rustix::process::geteuid().as_raw();
+        let place = if levels.contains(&Level::Strict) { "" } else { ", in a container" };
         let (mut ok, mut failed) = (0, 0);
         for Test(name, body) in tests.iter().filter(|Test(name, _)| chosen(name)) {
             let folder = tempfile::tempdir().unwrap();
             fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
             let launcher = LauncherPath::new(program.with_file_name("countersign-jail")).unwrap();
-            let world = Self { folder: folder.path().to_owned(), program: program.to_owned(), launcher };
+            let world = Self { folder: folder.path().to_owned(), program: program.to_owned(), launcher, levels };
             let passed = catch_unwind(AssertUnwindSafe(|| body(&world))).is_ok();
-            println!("test {name} (uid {user}) ... {}", if passed { "ok" } else { "FAILED" });
+            println!("test {name} (uid {user}{place}) ... {}", if passed { "ok" } else { "FAILED" });
             ok += usize::from(passed);
             failed += usize::from(!passed);
         }
@@ -107,6 +122,11 @@ impl World {
         let word = if failed == 0 { "ok" } else { "FAILED" };
         println!("\ntest result: {word}. {ok} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out");
         failed
+    }
+
+    /// Whether namespaces can be made here.
+    pub(crate) fn has_strict(&self) -> bool {
+        self.levels.contains(&Level::Strict)
     }
 
     /// A plan whose command is this program attacking from inside.
@@ -132,7 +152,7 @@ impl World {
             writable: Writable::NoExec,
             limits: Limits { tmp_bytes: 4 << 20, ..Limits::default() },
             egress: Egress::None,
-            uid: 61_000,
+            uid: job_user(0),
         }
     }
 
@@ -155,6 +175,11 @@ impl World {
         assert_eq!(outcome.end.as_ref().map(|exit| exit.end), Ok(countersign_jail::End::Code(0)), "{outcome:?}");
         outcome.out
     }
+}
+
+/// A user id that no other job of this machine has: at `nested` everything of a job's user is killed with it.
+pub(crate) fn job_user(nth: u32) -> u32 {
+    200_000 + std::process::id() * 2 + nth
 }
 
 /// Reads a job to its end.

@@ -4,19 +4,17 @@ use std::fs::{self, File, Permissions};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
-use countersign_jail::{Environment, Level, Mount, MountKind, PlanError, PrivateFile, Step, Writable};
+use countersign_jail::{Environment, Jailed, Level, Mount, MountKind, Plan, PlanError, PrivateFile, Step, Writable};
 
-use crate::harness::World;
-
-const BOTH: [Level; 2] = [Level::Strict, Level::Nested];
+use crate::harness::{World, job_user};
 
 pub(crate) fn p15_arguments_are_literal(world: &World) {
     let hostile = ["a;b", "|", "$(id)", "`id`", "${IFS}x", "two\nlines", "*", "--", "", "\u{1b}[2J"];
-    for level in BOTH {
+    for &level in world.levels {
         let said = world.says(&world.plan(level, "arguments", &hostile));
         assert_eq!(serde_json::from_str::<Vec<String>>(&said).unwrap(), hostile);
     }
-    let nul = world.plan(Level::Strict, "arguments", &["a\0b"]);
+    let nul = world.plan(Level::Nested, "arguments", &["a\0b"]);
     assert_eq!(nul.check(), Err(PlanError::Nul("argv")));
 }
 
@@ -58,7 +56,7 @@ pub(crate) fn p18_environment_and_descriptors_are_the_plans(world: &World) {
     // A descriptor of the worker's that was left open over exec by mistake.
     let leak = File::open("/etc/hostname").unwrap();
     rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
-    for level in [Level::Strict, Level::Nested, Level::None] {
+    for level in world.levels.iter().copied().chain([Level::None]) {
         let mut plan = world.plan(level, "state", &[]);
         plan.env = [("ONLY", "this")].into_iter().collect::<Environment>();
         let said = world.says(&plan);
@@ -89,10 +87,13 @@ pub(crate) fn p18_nothing_of_the_worker_is_readable(world: &World) {
         "/dev/kmsg".into(),
         "/dev/tty".into(),
     ];
-    for level in BOTH {
+    for &level in world.levels {
         let said = world.says(&world.plan(level, "read", &paths.each_ref().map(String::as_str)));
         assert_eq!(said.lines().count(), paths.len());
         assert!(!said.contains("DONE"), "{level}: {said}");
+    }
+    if !world.has_strict() {
+        return;
     }
     let listed = world.says(&world.plan(Level::Strict, "list", &["/proc", "/"]));
     assert!(
@@ -108,9 +109,9 @@ pub(crate) fn p18_nothing_of_the_worker_is_readable(world: &World) {
 }
 
 pub(crate) fn p18_private_files_are_private(world: &World) {
-    for (level, path) in
-        [(Level::Strict, "/run/job/kubeconfig".to_owned()), (Level::Nested, world.path("home/kubeconfig"))]
-    {
+    for &level in world.levels {
+        let nested = level == Level::Nested;
+        let path = if nested { world.path("home/kubeconfig") } else { "/run/job/kubeconfig".to_owned() };
         let mut plan = world.plan(level, "print", &[&path]);
         plan.files = vec![PrivateFile { path: path.clone(), content: b"token: hunter2\n".to_vec() }];
         assert_eq!(world.says(&plan), "token: hunter2\n");
@@ -154,8 +155,26 @@ pub(crate) fn p18_no_privilege_is_left(world: &World) {
     }
 }
 
+pub(crate) fn p18_no_privilege_is_left_at_nested(world: &World) {
+    let said = world.says(&world.plan(Level::Nested, "status", &[]));
+    assert_eq!(said, "no_new_privs true\ncapabilities none\nroot false\nseccomp 2\n");
+    let root = rustix::process::geteuid().is_root();
+    let steps = world.run_plan(&world.plan(Level::Nested, "arguments", &[])).applied.unwrap().steps;
+    assert_eq!(steps.contains(&Step::OwnUid), root);
+    if root {
+        // A set-uid copy of the attacker, owned by the host's root.
+        let trap = world.path("set-uid");
+        fs::copy(&world.program, &trap).unwrap();
+        fs::set_permissions(&trap, Permissions::from_mode(0o4755)).unwrap();
+        let mut plan = world.plan(Level::Nested, "status", &[]);
+        plan.root.push(Mount { source: trap.clone().into(), target: trap.clone(), kind: MountKind::File });
+        plan.argv[0] = trap;
+        assert_eq!(world.says(&plan), said);
+    }
+}
+
 pub(crate) fn p18_forbidden_system_calls(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         let said = world.says(&world.plan(level, "system-calls", &[]));
         assert_eq!(said.lines().count(), 26, "{said}");
         for line in said.lines() {
@@ -181,6 +200,9 @@ pub(crate) fn p18_the_root_is_read_only(world: &World) {
     assert!(!said.contains("DONE") && said.lines().count() == paths.len(), "{said}");
     let said = world.says(&world.plan(Level::Strict, "write", &["/tmp/x", "/home/job/x", "/dev/null"]));
     assert_eq!(said.matches("DONE").count(), 3, "{said}");
+}
+
+pub(crate) fn p18_the_home_alone_is_writable_at_nested(world: &World) {
     fs::create_dir(world.folder.join("open")).unwrap();
     fs::set_permissions(world.folder.join("open"), Permissions::from_mode(0o777)).unwrap();
     let said = world.says(&world.plan(
@@ -192,7 +214,8 @@ pub(crate) fn p18_the_root_is_read_only(world: &World) {
 }
 
 pub(crate) fn p18_written_files_do_not_execute_unless_allowed(world: &World) {
-    for (level, path) in [(Level::Strict, "/home/job/tool".to_owned()), (Level::Nested, world.path("home/tool"))] {
+    for &level in world.levels {
+        let path = if level == Level::Nested { world.path("home/tool") } else { "/home/job/tool".to_owned() };
         let mut plan = world.plan(level, "execute", &[&path]);
         assert_eq!(world.says(&plan), "EACCES\n", "{level}");
         plan.writable = Writable::Exec;
@@ -209,4 +232,64 @@ pub(crate) fn p19_jobs_do_not_see_each_other(world: &World) {
     let said = world.says(&world.plan(Level::Strict, "list", &["/proc", "/tmp", "/home/job"]));
     assert_eq!(said, "/proc: DONE [\"2\", \"self\", \"thread-self\"]\n/tmp: DONE []\n/home/job: DONE []\n");
     drop(first);
+}
+
+/// A job at `nested` that wrote a mark into its home and waits, with its process id. The second job has another user
+/// where the worker can give it one, and the same where it cannot.
+fn neighbour(world: &World, level: Level) -> (Jailed, Plan) {
+    let mut plan = world.plan(level, "mark-and-wait", &["of the first job"]);
+    plan.env = [("SECRET", "of the first job")].into_iter().collect();
+    let mut jailed = world.spawn(&plan);
+    let mut ready = [0; 6];
+    jailed.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    (jailed, plan)
+}
+
+/// The second job's plan: a home and a user of its own.
+fn second(world: &World, level: Level, attack: &str, arguments: &[&str]) -> Plan {
+    let mut plan = world.plan(level, attack, arguments);
+    plan.uid = job_user(1);
+    if level == Level::Nested {
+        plan.home = world.path("second");
+        plan.workdir.clone_from(&plan.home);
+    }
+    plan
+}
+
+pub(crate) fn p19_jobs_do_not_see_each_other_at_nested(world: &World) {
+    let (first, plan) = neighbour(world, Level::Nested);
+    let pid = command_of(&first);
+    let paths = [
+        format!("{}/mark", plan.home),
+        format!("/proc/{pid}/environ"),
+        format!("/proc/{pid}/cmdline"),
+        format!("/proc/{pid}/mem"),
+        format!("/proc/{pid}/root/etc/hostname"),
+        "/proc/self/environ".to_owned(),
+    ];
+    let said = world.says(&second(world, Level::Nested, "read", &paths.each_ref().map(String::as_str)));
+    assert!(!said.contains("DONE") && said.lines().count() == paths.len(), "{said}");
+    let said = world.says(&second(world, Level::Nested, "list", &["/proc", &plan.home, &world.path("")]));
+    assert!(!said.contains("DONE"), "{said}");
+    assert_eq!(fs::read_to_string(format!("{}/mark", plan.home)).unwrap(), "of the first job", "the mark was there");
+    drop(first);
+}
+
+/// The command's process id on the host: the launcher's only child, or at `strict` init's.
+fn command_of(jailed: &Jailed) -> u32 {
+    let id = jailed.launcher.id();
+    fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap().trim().parse().unwrap()
+}
+
+pub(crate) fn p19_jobs_do_not_harm_each_other(world: &World) {
+    for &level in world.levels {
+        let (first, _) = neighbour(world, level);
+        let worker = std::process::id().to_string();
+        for victim in [command_of(&first).to_string(), first.launcher.id().to_string(), worker] {
+            let said = world.says(&second(world, level, "harm", &[&victim]));
+            assert!(!said.contains("DONE") && said.lines().count() == 10, "{level}: {said}");
+        }
+        first.link.kill().unwrap();
+        assert!(first.link.records().last().unwrap().is_ok(), "it lived until now");
+    }
 }

@@ -9,8 +9,6 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
 
 use crate::harness::{WORKER, World, alive, command};
 
-const BOTH: [Level; 2] = [Level::Strict, Level::Nested];
-
 /// A job full of daemons, known on the host by a token in its arguments.
 fn daemons(world: &World, level: Level, attack: &str) -> (Plan, String) {
     let token = format!("daemons-of-{}-{level}", world.folder.file_name().unwrap().to_string_lossy());
@@ -33,7 +31,7 @@ fn nobody(token: &str) {
 }
 
 pub(crate) fn p20_a_killed_job_leaves_nobody(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         let (jailed, token) = started(world, level);
         jailed.link.kill().unwrap();
         let last = jailed.link.records().last().unwrap().unwrap();
@@ -44,7 +42,7 @@ pub(crate) fn p20_a_killed_job_leaves_nobody(world: &World) {
 }
 
 pub(crate) fn p20_a_dropped_job_leaves_nobody(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         let (jailed, token) = started(world, level);
         drop(jailed);
         nobody(&token);
@@ -52,7 +50,7 @@ pub(crate) fn p20_a_dropped_job_leaves_nobody(world: &World) {
 }
 
 pub(crate) fn p20_a_finished_job_leaves_nobody(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         let (plan, token) = daemons(world, level, "daemons-and-exit");
         let outcome = world.run_plan(&plan);
         assert_eq!(outcome.end.unwrap().end, End::Code(0));
@@ -61,7 +59,7 @@ pub(crate) fn p20_a_finished_job_leaves_nobody(world: &World) {
 }
 
 pub(crate) fn p20_a_dead_worker_leaves_nobody(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         let (plan, token) = daemons(world, level, "daemons");
         let file = world.path("plan");
         fs::write(&file, serde_json::to_vec(&plan).unwrap()).unwrap();
@@ -83,7 +81,7 @@ pub(crate) fn p20_a_dead_worker_leaves_nobody(world: &World) {
 }
 
 pub(crate) fn p20_a_dead_launcher_leaves_nobody(world: &World) {
-    // At `nested` only the kernel's death signal is left, which reaches the command and not its daemons: not promised.
+    // At `nested` only the kernel's death signal is left, which reaches the command and not its daemons: see the next.
     let (mut jailed, token) = started(world, Level::Strict);
     let launcher = Pid::from_raw(jailed.launcher.id().cast_signed()).unwrap();
     kill_process(launcher, Signal::KILL).unwrap();
@@ -94,8 +92,26 @@ pub(crate) fn p20_a_dead_launcher_leaves_nobody(world: &World) {
     let _ = countersign_jail::sweep();
 }
 
+/// At `nested` the daemons of a killed launcher live until the next job of their user, who is nobody else's. An ordinary
+/// worker cannot tell its own processes from theirs: nothing is promised there.
+pub(crate) fn p20_a_dead_launcher_leaves_nobody_of_its_user_for_long(world: &World) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (mut jailed, token) = started(world, Level::Nested);
+    let launcher = Pid::from_raw(jailed.launcher.id().cast_signed()).unwrap();
+    kill_process(launcher, Signal::KILL).unwrap();
+    jailed.launcher.reap().unwrap();
+    assert!(!alive(&token).is_empty(), "the attack is one");
+    fs::remove_dir_all(world.path("home")).unwrap();
+    assert_eq!(world.says(&world.plan(Level::Nested, "arguments", &[])), "[]\n");
+    nobody(&token);
+    while wait(WaitOptions::empty()).is_ok() {}
+    let _ = countersign_jail::sweep();
+}
+
 pub(crate) fn p20_terminate_and_interrupt_reach_the_command(world: &World) {
-    for level in BOTH {
+    for &level in world.levels {
         for (name, code) in [("TERM", 7), ("INT", 8)] {
             let mut plan = world.plan(level, "", &[]);
             let script = format!("trap 'echo bye; exit {code}' {name}; echo ready; while :; do :; done");

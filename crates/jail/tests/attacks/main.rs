@@ -1,10 +1,11 @@
-//! Attacks each promise of the jail from inside, as root and once more as an ordinary user.
+//! Attacks each promise of the jail from inside: as root, as an ordinary user, and as each behind a container's filter.
 //!
 //! The program brings its own `main`: it is at once test runner, launcher of its jobs, attacker inside them, and the
 //! ordinary user's copy of itself. It is named after the threats' property numbers.
 
 #![expect(clippy::unwrap_used, reason = "this is a test; without the usual harness the linter does not see it")]
 
+mod container;
 mod harness;
 mod inside;
 mod isolation;
@@ -26,15 +27,23 @@ const TESTS: &[Test] = &[
     Test("p18_nothing_of_the_worker_is_readable", isolation::p18_nothing_of_the_worker_is_readable),
     Test("p18_private_files_are_private", isolation::p18_private_files_are_private),
     Test("p18_no_privilege_is_left", isolation::p18_no_privilege_is_left),
+    Test("p18_no_privilege_is_left_at_nested", isolation::p18_no_privilege_is_left_at_nested),
     Test("p18_forbidden_system_calls", isolation::p18_forbidden_system_calls),
     Test("p18_the_root_is_read_only", isolation::p18_the_root_is_read_only),
+    Test("p18_the_home_alone_is_writable_at_nested", isolation::p18_the_home_alone_is_writable_at_nested),
     Test("p18_written_files_do_not_execute_unless_allowed", isolation::p18_written_files_do_not_execute_unless_allowed),
     Test("p19_jobs_do_not_see_each_other", isolation::p19_jobs_do_not_see_each_other),
+    Test("p19_jobs_do_not_see_each_other_at_nested", isolation::p19_jobs_do_not_see_each_other_at_nested),
+    Test("p19_jobs_do_not_harm_each_other", isolation::p19_jobs_do_not_harm_each_other),
     Test("p20_a_killed_job_leaves_nobody", kill::p20_a_killed_job_leaves_nobody),
     Test("p20_a_dropped_job_leaves_nobody", kill::p20_a_dropped_job_leaves_nobody),
     Test("p20_a_finished_job_leaves_nobody", kill::p20_a_finished_job_leaves_nobody),
     Test("p20_a_dead_worker_leaves_nobody", kill::p20_a_dead_worker_leaves_nobody),
     Test("p20_a_dead_launcher_leaves_nobody", kill::p20_a_dead_launcher_leaves_nobody),
+    Test(
+        "p20_a_dead_launcher_leaves_nobody_of_its_user_for_long",
+        kill::p20_a_dead_launcher_leaves_nobody_of_its_user_for_long,
+    ),
     Test("p20_terminate_and_interrupt_reach_the_command", kill::p20_terminate_and_interrupt_reach_the_command),
     Test("p45_fork_bomb", limits::p45_fork_bomb),
     Test("p45_memory_bomb", limits::p45_memory_bomb),
@@ -45,8 +54,8 @@ const TESTS: &[Test] = &[
     Test("p47_a_planted_link_is_removed_not_followed", limits::p47_a_planted_link_is_removed_not_followed),
     Test("a_failed_step_runs_nothing_and_is_named", refusals::a_failed_step_runs_nothing_and_is_named),
     Test(
-        "strict_is_refused_where_namespaces_are_forbidden",
-        refusals::strict_is_refused_where_namespaces_are_forbidden,
+        "strict_is_refused_in_a_container_and_nested_is_not",
+        container::strict_is_refused_in_a_container_and_nested_is_not,
     ),
     Test("input_output_and_exit_codes_arrive", refusals::input_output_and_exit_codes_arrive),
     Test("the_probe_trusts_this_host", refusals::the_probe_trusts_this_host),

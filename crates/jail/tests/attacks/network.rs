@@ -27,8 +27,10 @@ pub(crate) fn p17_no_route_out(world: &World) {
         "udp:169.254.169.254:53",
         "udp:127.0.0.1:53",
     ];
-    let said = world.says(&world.plan(Level::Strict, "connect", &targets));
-    assert!(!said.contains("DONE") && said.lines().count() == targets.len(), "{said}");
+    if world.has_strict() {
+        let said = world.says(&world.plan(Level::Strict, "connect", &targets));
+        assert!(!said.contains("DONE") && said.lines().count() == targets.len(), "{said}");
+    }
     // Without a network namespace TCP and abstract sockets are fenced, UDP and socket files are not, and say so.
     let outcome = world.run_plan(&world.plan(Level::Nested, "connect", &[&host, "169.254.169.254:80", &hidden_name]));
     assert_eq!(outcome.out.matches(": EACCES").count() + outcome.out.matches(": EPERM").count(), 3, "{outcome:?}");
@@ -77,7 +79,7 @@ fn with_proxy(world: &World, level: Level, port: u16) {
 }
 
 pub(crate) fn p17_no_raw_or_netlink_socket(world: &World) {
-    for level in [Level::Strict, Level::Nested] {
+    for &level in world.levels {
         let said = world.says(&world.plan(level, "sockets", &[]));
         let expected =
             "netlink: EPERM\npacket: EPERM\nraw: EPERM\nvsock: EPERM\nalg: EPERM\ntcp: DONE ()\nunix: DONE ()\n";

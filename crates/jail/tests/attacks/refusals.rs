@@ -1,6 +1,5 @@
 //! What is refused, how it is told, and what the probe makes of it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IoSliceMut, Write as _};
 use std::mem::MaybeUninit;
@@ -12,11 +11,8 @@ use countersign_jail::{
     profile, spawn,
 };
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
 
-use crate::harness::{LIAR, World, follow};
+use crate::harness::{LIAR, World, follow, job_user};
 
 pub(crate) fn a_failed_step_runs_nothing_and_is_named(world: &World) {
     let fails = |change: &dyn Fn(&mut countersign_jail::Plan), level: Level, step: &str, errno: Option<i32>| {
@@ -49,48 +45,8 @@ pub(crate) fn a_failed_step_runs_nothing_and_is_named(world: &World) {
     assert!(LauncherPath::new("countersign-jail").is_err());
 }
 
-/// Stands in for a container runtime's filter: no new namespace, no mount. It holds for this thread and what it starts.
-pub(crate) fn strict_is_refused_where_namespaces_are_forbidden(world: &World) {
-    let (program, launcher, folder) = (world.program.clone(), world.launcher.clone(), world.folder.clone());
-    let inner = World { folder, program, launcher };
-    std::thread::spawn(move || {
-        seccompiler::apply_filter(&container_filter()).unwrap();
-        let outcome = inner.run_plan(&inner.plan(Level::Strict, "arguments", &["ran"]));
-        let error = outcome.end.unwrap_err();
-        assert_eq!((error.step.as_str(), error.errno), ("userns", Some(libc::EPERM)));
-        assert!(error.hint.unwrap().contains("apparmor_restrict_unprivileged_userns"));
-        assert_eq!(outcome.out, "");
-        assert_eq!(inner.says(&inner.plan(Level::Nested, "arguments", &["ran"])), "[\"ran\"]\n");
-        let failure = probe(Level::Strict, &inner.launcher, 61_000, &inner.folder).unwrap_err();
-        assert!(matches!(failure, ProbeFailure::Setup(error) if error.step == "userns"));
-        probe(Level::Nested, &inner.launcher, 61_000, &inner.folder).unwrap();
-    })
-    .join()
-    .unwrap();
-}
-
-fn container_filter() -> BpfProgram {
-    let any = Vec::new;
-    let user = SeccompCondition::new(
-        0,
-        SeccompCmpArgLen::Dword,
-        SeccompCmpOp::MaskedEq(libc::CLONE_NEWUSER as u64),
-        libc::CLONE_NEWUSER as u64,
-    );
-    let clone = vec![SeccompRule::new(vec![user.unwrap()]).unwrap()];
-    let rules = BTreeMap::from([
-        (libc::SYS_unshare, any()),
-        (libc::SYS_mount, any()),
-        (libc::SYS_setns, any()),
-        (libc::SYS_clone, clone),
-    ]);
-    let arch = std::env::consts::ARCH.try_into().unwrap();
-    let eperm = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    SeccompFilter::new(rules, SeccompAction::Allow, eperm, arch).unwrap().try_into().unwrap()
-}
-
 pub(crate) fn input_output_and_exit_codes_arrive(world: &World) {
-    for level in [Level::Strict, Level::Nested, Level::None] {
+    for level in world.levels.iter().copied().chain([Level::None]) {
         let text = "line\n".repeat(40_000);
         let streams =
             Streams { stdin: Stdin::Bytes(text.clone().into_bytes()), stdout: Stdio::piped(), stderr: Stdio::piped() };
@@ -103,23 +59,23 @@ pub(crate) fn input_output_and_exit_codes_arrive(world: &World) {
     }
     let large = Streams { stdin: Stdin::Bytes(vec![0; 256 * 1024 + 1]), ..Streams::piped() };
     assert!(matches!(
-        spawn(&world.plan(Level::Strict, "exit", &["0"]), &world.launcher, large),
+        spawn(&world.plan(Level::Nested, "exit", &["0"]), &world.launcher, large),
         Err(SpawnError::StdinTooLarge(_))
     ));
 }
 
 pub(crate) fn the_probe_trusts_this_host(world: &World) {
     for level in [Level::Strict, Level::Nested, Level::None] {
-        let applied = probe(level, &world.launcher, 61_000, &world.folder).unwrap();
+        let applied = probe(level, &world.launcher, job_user(0), &world.folder).unwrap();
         assert_eq!(applied.level, level);
         assert_eq!(fs::read_dir(&world.folder).unwrap().count(), 0, "the targets are gone");
     }
-    assert!(matches!(probe(Level::Job, &world.launcher, 61_000, &world.folder), Err(ProbeFailure::Setup(_))));
+    assert!(matches!(probe(Level::Job, &world.launcher, job_user(0), &world.folder), Err(ProbeFailure::Setup(_))));
 }
 
 pub(crate) fn the_probe_finds_a_broken_promise(world: &World) {
     let liar = LauncherPath::new(world.program.with_file_name(LIAR)).unwrap();
-    let failure = probe(Level::Strict, &liar, 61_000, &world.folder).unwrap_err();
+    let failure = probe(Level::Strict, &liar, job_user(0), &world.folder).unwrap_err();
     assert!(matches!(&failure, ProbeFailure::Broken { promise: Promise::NothingReadOutside, .. }), "{failure}");
     assert!(failure.to_string().contains("check the kernel's lsm= list"), "{failure}");
 }

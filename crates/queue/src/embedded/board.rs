@@ -152,7 +152,7 @@ fn paper<T: DeserializeOwned>(transaction: &ReadTransaction, id: &str, kind: &st
 }
 
 /// One human and one vote. Lengths are hashed too, so that no two humans run together.
-fn who(voter: &SubjectId, vote: Vote) -> String {
+pub(crate) fn who(voter: &SubjectId, vote: Vote) -> String {
     let human = Digest::of(format!("{}:{}{}", voter.iss.len(), voter.iss, voter.sub).as_bytes());
     format!("{human}/{}", vote.as_str())
 }

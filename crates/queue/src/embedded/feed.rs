@@ -18,9 +18,9 @@ const ENTRIES: TableDefinition<'static, (&str, u64), &str> = TableDefinition::ne
 const HEADS: TableDefinition<'static, &str, (u64, u64, u64, u64)> = TableDefinition::new("feed-heads");
 
 /// Most entries that are kept of one invocation.
-pub(super) const MOST_ENTRIES: u64 = 10_000;
+pub(crate) const MOST_ENTRIES: u64 = 10_000;
 /// Most bytes that are kept of one invocation.
-pub(super) const MOST_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What is known of a feed without reading it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,7 +90,7 @@ impl Feed for EmbeddedQueue {
     }
 
     fn listen(&self, topic: Topic) -> News {
-        self.news(topic)
+        self.inner.hints.listen(topic)
     }
 }
 

@@ -3,28 +3,27 @@
 //! **Invariant:** what was answered is on disk, except progress, which rides on the next durable
 //! commit. Tables that are indexes change in the transaction that changes what they index.
 
-mod board;
-mod feed;
+pub(crate) mod board;
+pub(crate) mod feed;
 mod once;
 mod watch;
 mod work;
 
-use crate::doc::{News, Topic};
+use crate::doc::Topic;
 use crate::error::Unavailable;
+use crate::hints::Hints;
 use countersign_core::id::InvocationId;
 use redb::{
     Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
     WriteTransaction,
 };
 use rustix::fs::OFlags;
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch::Sender;
+use std::sync::{Arc, Mutex};
 
 /// Whatever the store, or reading a stored value, says inside a transaction.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -62,7 +61,7 @@ struct Inner {
     path: PathBuf,
     /// How often this file was opened: numbers of a feed begin with it.
     boot: u64,
-    hints: Mutex<HashMap<Topic, Sender<u64>>>,
+    hints: Hints,
     watches: Mutex<watch::Watches>,
 }
 
@@ -97,7 +96,7 @@ impl EmbeddedQueue {
             other => unreadable(other.into()),
         })?;
         let boot = prepare(&database).map_err(unreadable)?;
-        let inner = Inner { database, path: path.to_owned(), boot, hints: Mutex::default(), watches: Mutex::default() };
+        let inner = Inner { database, path: path.to_owned(), boot, hints: Hints::default(), watches: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -126,7 +125,7 @@ impl EmbeddedQueue {
                 }
                 Step::Changed(value) => {
                     transaction.commit()?;
-                    inner.hint(&topics);
+                    inner.hints.hint(&topics);
                     Ok(value)
                 }
             }
@@ -141,24 +140,6 @@ impl EmbeddedQueue {
     ) -> std::result::Result<T, Unavailable> {
         let inner = Arc::clone(&self.inner);
         blocking(move || look(&inner.database.begin_read()?)).await
-    }
-
-    fn news(&self, topic: Topic) -> News {
-        let mut hints = self.inner.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        // Topics nobody listens to any more would pile up.
-        hints.retain(|_, hint| hint.receiver_count() > 0);
-        News(hints.entry(topic).or_insert_with(|| Sender::new(0)).subscribe())
-    }
-}
-
-impl Inner {
-    fn hint(&self, topics: &[Topic]) {
-        let hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        for topic in topics {
-            if let Some(hint) = hints.get(topic) {
-                hint.send_modify(|count| *count = count.wrapping_add(1));
-            }
-        }
     }
 }
 

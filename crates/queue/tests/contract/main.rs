@@ -6,6 +6,9 @@
 
 mod board;
 mod feed;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
+mod sides;
 mod work;
 #[path = "../../../core/tests/world/mod.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use more of it")]
@@ -14,25 +17,70 @@ mod world;
 use countersign_core::id::InvocationId;
 use countersign_core::time::Timestamp;
 use countersign_queue::{EmbeddedQueue, Load, Offer, Queue, Repeat};
+use redis_server::{Options, RedisServer};
+use sides::Sides;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use world::{NOW, World};
 
 /// A place that a queue keeps across restarts.
-pub(crate) struct Place {
-    folder: tempfile::TempDir,
+pub(crate) struct Place(Mutex<Kept>);
+
+enum Kept {
+    File(tempfile::TempDir),
+    /// A server of its own, how to reach it, and whether it was opened before.
+    Redis(Box<(RedisServer, Reach, bool)>),
 }
 
+type Reach = fn(&RedisServer) -> Arc<dyn Queue>;
+
 impl Place {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    fn file() -> Self {
+        Self(Mutex::new(Kept::File(tempfile::tempdir().unwrap())))
     }
 
-    /// Opens the queue; what was open before must be dropped.
-    pub(crate) fn open(&self) -> Arc<dyn Queue> {
-        Arc::new(EmbeddedQueue::open(&self.folder.path().join("queue.redb")).unwrap())
+    fn redis() -> Self {
+        let reach: Reach = |server| Arc::new(redis_server::connect(server.settings("test")));
+        Self(Mutex::new(Kept::Redis(Box::new((RedisServer::plain(), reach, false)))))
     }
+
+    /// The shipped users, over TLS, each for its own side.
+    fn redis_users() -> Self {
+        let (certificate, key) = certificate();
+        let options = Options {
+            acl: Some(redis_server::shipped_acl("test")),
+            tls: Some((certificate.clone(), certificate.clone(), key.clone())),
+            ..Options::default()
+        };
+        let reach: Reach = |server| Arc::new(Sides::reach(server, &crate::certificate().0));
+        Self(Mutex::new(Kept::Redis(Box::new((RedisServer::start(options), reach, false)))))
+    }
+
+    /// Opens the queue; what was open before must be dropped. Opened again, a server has been
+    /// killed and started in between.
+    pub(crate) fn open(&self) -> Arc<dyn Queue> {
+        match &mut *self.0.lock().unwrap() {
+            Kept::File(folder) => Arc::new(EmbeddedQueue::open(&folder.path().join("queue.redb")).unwrap()),
+            Kept::Redis(kept) => {
+                let (server, reach, opened) = &mut **kept;
+                if std::mem::replace(opened, true) {
+                    server.kill();
+                    server.revive();
+                }
+                reach(server)
+            }
+        }
+    }
+}
+
+/// One self-signed certificate for the whole test process, and its key.
+fn certificate() -> &'static (String, String) {
+    static MADE: OnceLock<(String, String)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    })
 }
 
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
@@ -49,12 +97,20 @@ pub(crate) fn offer(w: &World, name: &str, repeat: Repeat) -> (InvocationId, Off
     (invocation, Offer { invocation, pool: POOL.into(), repeat, lock: None, load: Load::Run(job) })
 }
 
-fn run<F: Future<Output = ()>>(test: impl FnOnce(Place, World) -> F) {
-    tokio::runtime::Runtime::new().unwrap().block_on(test(Place::new(), World::new()));
+fn run<F: Future<Output = ()>>(place: fn() -> Place, test: impl FnOnce(Place, World) -> F) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Runtime::new().unwrap().block_on(async { test(place(), World::new()).await });
 }
 
+/// The same functions under every adapter.
 macro_rules! contract {
-    ($($module:ident::$name:ident,)*) => { $(#[test] fn $name() { run($module::$name); })* };
+    ($($module:ident::$name:ident,)*) => {
+        mod in_a_file { $(#[test] fn $name() { crate::run(crate::Place::file, crate::$module::$name); })* }
+        mod in_redis { $(#[test] fn $name() { crate::run(crate::Place::redis, crate::$module::$name); })* }
+        mod in_redis_as_the_shipped_users {
+            $(#[test] fn $name() { crate::run(crate::Place::redis_users, crate::$module::$name); })*
+        }
+    };
 }
 
 contract! {
@@ -85,8 +141,9 @@ contract! {
 
 #[test]
 fn a_second_process_is_told_that_the_file_is_in_use() {
-    let place = Place::new();
+    let place = Place::file();
     let _first = place.open();
-    let second = EmbeddedQueue::open(&place.folder.path().join("queue.redb")).unwrap_err();
+    let Kept::File(folder) = &*place.0.lock().unwrap() else { unreachable!("it is a file") };
+    let second = EmbeddedQueue::open(&folder.path().join("queue.redb")).unwrap_err();
     assert!(second.to_string().contains("one process only"), "{second}");
 }

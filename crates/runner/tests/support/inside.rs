@@ -13,6 +13,8 @@ pub(crate) fn act(arguments: &[String]) {
         ["connect", addresses @ ..] => addresses.iter().for_each(|address| connect(address)),
         ["proxy", authorities @ ..] => authorities.iter().for_each(|authority| proxy(authority)),
         ["secret"] => secret(),
+        ["bomb", kind] => bomb(kind),
+        ["plant", to, places @ ..] => places.iter().for_each(|place| plant(to, place)),
         other => panic!("unknown attack {other:?}"),
     }
 }
@@ -33,18 +35,50 @@ fn connect(address: &str) {
 }
 
 fn proxy(authority: &str) {
-    let mut stream = TcpStream::connect("127.0.0.1:3128").unwrap();
+    let proxy = kubeconfig()["clusters"][0]["cluster"]["proxy-url"].as_str().unwrap().to_owned();
+    let mut stream = TcpStream::connect(proxy.trim_start_matches("http://").trim_end_matches('/')).unwrap();
     write!(stream, "CONNECT {authority} HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     println!("{authority}: {answer}");
 }
 
+fn kubeconfig() -> serde_json::Value {
+    let file = std::fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
+    serde_json::from_slice(&file).unwrap()
+}
+
+/// Writes 10 GiB, unless it is stopped; `lines` writes a million short lines and is done.
+fn bomb(kind: &str) {
+    let mut out = stdout().lock();
+    if kind == "lines" {
+        let mut lines = std::io::BufWriter::new(out);
+        (0..1_000_000).for_each(|n| writeln!(lines, "{n}").unwrap());
+        return;
+    }
+    let block: Vec<u8> = match kind {
+        "text" => b"one line of many\n".repeat(4096),
+        "one-line" => vec![b'x'; 64 << 10],
+        _ => (0..64_u32 << 10).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect(),
+    };
+    let mut left: u64 = 10 << 30;
+    while left > 0 {
+        let Ok(wrote @ 1..) = out.write(&block) else { return };
+        left = left.saturating_sub(wrote as u64);
+    }
+}
+
+fn plant(to: &str, place: &str) {
+    match std::os::unix::fs::symlink(to, place) {
+        Ok(()) => println!("{place}: planted"),
+        Err(error) => println!("{place}: {:?}", error.kind()),
+    }
+}
+
 /// Prints the job's own token in several spellings, also byte by byte with a flush between.
 fn secret() {
     use base64::Engine as _;
-    let file = std::fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
-    let config: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let config = kubeconfig();
     let token = config["users"][0]["user"]["token"].as_str().unwrap();
     println!("plain {token}");
     println!("base64 {}", base64::engine::general_purpose::STANDARD.encode(format!("x{token}")));

@@ -1,5 +1,6 @@
 //! A worker's surroundings: keys, audit log, broker, jail, and the whole way from a command to its record.
 
+pub(crate) mod container;
 pub(crate) mod harness;
 pub(crate) mod inside;
 pub(crate) mod kubernetes;
@@ -107,6 +108,11 @@ impl World {
         Self::build(target, Arc::new(SystemClock), kubectl).await
     }
 
+    /// The same, where everything is decided for level `nested`.
+    pub(crate) async fn nested(allowed: &[String]) -> Self {
+        Self::new(allowed).await.at(Isolation::Nested)
+    }
+
     async fn build(target: Target, clock: Arc<dyn Clock>, second: impl FnOnce(&Path) -> Recipe) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -123,6 +129,9 @@ impl World {
         let log = open_log(path, sealer("worker"), verifier.clone(), &clock, &tasks).await;
         let jail = LocalJail::open(settings(path, Arc::clone(&clock), second(path))).unwrap();
         jail.learn(known(&jail, target));
+        if !container::is_around_us() {
+            jail.probe(Isolation::Strict).unwrap();
+        }
         let broker = StaticBroker::new(credentials(), Arc::clone(&clock));
         let (gateway, policy, count) = (sealer("gateway"), OpenPolicy(Isolation::Strict), AtomicU64::new(0));
         Self { folder, jail, clock, broker, log, gateway, verifier, policy, tasks, count }
@@ -134,6 +143,9 @@ impl World {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
         std::fs::set_permissions(self.folder.path(), open).unwrap();
         self.policy = OpenPolicy(isolation);
+        if isolation == Isolation::Nested {
+            self.jail.probe(isolation).unwrap();
+        }
         self
     }
 
@@ -232,20 +244,26 @@ async fn open_log(
 }
 
 /// The shipped recipe that has this program.
-fn shipped(program: &str) -> Recipe {
+pub(crate) fn shipped(program: &str) -> Recipe {
     Recipe::shipped().into_iter().find(|recipe| recipe.programs.contains_key(program)).unwrap()
 }
 
-fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Settings {
+pub(crate) fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Settings {
     Settings {
         launcher: LauncherPath::this_program(),
         run_folder: path.join("run"),
         recipes: vec![shipped("printf"), second],
         programs: BTreeMap::new(),
-        uids: 61_000..61_016,
+        uids: job_users(),
         own_services: OwnServices::default(),
         clock,
     }
+}
+
+/// User ids that no other job of this machine has: at `nested` everything of a job's user is killed with it.
+fn job_users() -> std::ops::Range<u32> {
+    let first = 400_000 + std::process::id() * 16;
+    first..first + 16
 }
 
 /// A recipe with a shell and with this very program, both with a credential and a way out.
@@ -264,7 +282,7 @@ files_if_present: [ /lib64/ld-linux-x86-64.so.*, /lib/ld-linux-aarch64.so.*, /li
 env: {{ LANG: C.UTF-8, PATH: /usr/bin }}
 credential: kubeconfig
 egress: target
-isolation: [strict]
+isolation: [strict, nested]
 limits:
   {{ wall_seconds: 60, cpu_seconds: 60, memory_mib: 256, processes: 64,
     open_files: 64, file_mib: 16, tmp_mib: 16, output_mib: 64 }}

@@ -1,0 +1,28 @@
+-- pool, worker, now, until -> {member, fence, load}, or nothing
+local pool, worker, now, ends = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local ready = P .. 'ready:' .. pool
+local from = 0
+while true do
+  local members = redis.call('ZRANGE', ready, from, from + 63)
+  if #members == 0 then return false end
+  for _, member in ipairs(members) do
+    local job = read_job(member)
+    if not job or job.stage ~= 'queued' or job.pool ~= pool then
+      redis.call('ZREM', ready, member)
+    elseif (tonumber(job.not_before) or 0) > now or (job.lock ~= '' and redis.call('EXISTS', P .. 'lock:' .. job.lock) == 1) then
+      from = from + 1
+    else
+      local load = redis.call('GET', P .. 'load:' .. member)
+      if not load then
+        end_job(member, job)
+      else
+        local fence = next_number('fence')
+        redis.call('HSET', job_key(member), 'stage', 'held', 'worker', worker, 'fence', fence, 'until', ends, 'started', '0')
+        redis.call('ZREM', ready, member)
+        redis.call('ZADD', P .. 'held', ends, member)
+        if job.lock ~= '' then redis.call('SET', P .. 'lock:' .. job.lock, member, 'EX', KEEP) end
+        return {member, fence, load}
+      end
+    end
+  end
+end
