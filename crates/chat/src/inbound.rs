@@ -139,7 +139,7 @@ impl Button {
 }
 
 /// A click on a card.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Clicked {
     /// Who, as the front knows them.
     pub account: Account,
@@ -159,6 +159,21 @@ pub struct Clicked {
     pub nonce: String,
     /// When the front signed it.
     pub at: Timestamp,
+}
+
+/// Without the reason, which is people's text, and the delivery's name.
+impl fmt::Debug for Clicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clicked")
+            .field("account", &self.account)
+            .field("membership", &self.membership)
+            .field("invocation", &self.invocation)
+            .field("thread", &self.thread)
+            .field("decision", &self.decision)
+            .field("button", &self.button.choice())
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Something a person said.

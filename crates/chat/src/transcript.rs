@@ -21,6 +21,14 @@ pub use told::{Part, Told, notice};
 /// The complete card.
 #[must_use]
 pub fn card(it: &Card, now: Timestamp) -> String {
+    let mut page = card_told(it, now);
+    page.row("Buttons", &buttons(it));
+    page.text()
+}
+
+/// The complete card taken apart, without its buttons.
+#[must_use]
+pub fn card_told(it: &Card, now: Timestamp) -> Told {
     let mut page = Told::default();
     page.head(&format!("Request {}: {}", it.invocation.short(), it.state.phrase()));
     page.row("Command", &it.argv.to_string());
@@ -50,8 +58,7 @@ pub fn card(it: &Card, now: Timestamp) -> String {
     if let Some(decision) = it.decision {
         page.row("Decision", &decision.to_string());
     }
-    page.row("Buttons", &buttons(it));
-    page.text()
+    page
 }
 
 /// Output as a thread shows it: head, errors, tail, and how much is left out.

@@ -6,6 +6,7 @@ use countersign_audit::fate::Verdict;
 use countersign_chat::{EffectView, Notice, Progress, RuleProgress, State};
 use countersign_core::action::Scope;
 use countersign_core::ballot::{Ballot, Vote};
+use countersign_core::decision::Decision;
 use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Cleared, Invocation, Pending, Resumed, Tally};
@@ -20,6 +21,22 @@ use std::time::Duration;
 
 /// How long a cleared job may wait for a worker, if its decision lasts that long.
 const JOB_EXPIRY: Duration = Duration::from_mins(10);
+
+/// What came of a no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The request is over.
+    Over,
+    /// The command has started before.
+    Started,
+    /// Fate does not answer: nobody knows.
+    Unwritten,
+}
+
+/// Whether it needs no fate: a plain look that nobody has to agree to.
+pub(crate) fn only_looks(decision: &Decision) -> bool {
+    decision.tier == Tier::Read && decision.sensitive == Sensitivity::Plain && decision.rules.is_empty()
+}
 
 impl Gateway {
     /// Keeps the request and, if its verb has a preview, asks a worker for the effect.
@@ -49,6 +66,7 @@ impl Gateway {
             lock: None,
             load: Load::Preview(it.preview(&parts.sealer)),
         };
+        self.with_view(id, |view| view.offered = Some(offer.clone()));
         let offered = parts.queue.enqueue(offer, parts.clock.now()).await;
         offered.map(|_| ()).map_err(|error| Box::new(error.refusal()))
     }
@@ -73,13 +91,39 @@ impl Gateway {
         parts.log.record(records::record_asked(&asked, effect)).await.map_err(|error| Box::new(unwritten(&error)))?;
         let kept = parts.queue.post(id, Paper::Asked(asked.record(&parts.sealer))).await;
         kept.map_err(|error| Box::new(error.refusal()))?;
+        self.now_asks(id, &asked, found);
+        if let Err(refusal) = self.settle(asked, &[], true).await {
+            tracing::warn!(invocation.id = %id, "A request could not be counted: {refusal}");
+            self.with_view(id, |view| view.recount = true);
+        }
+        Ok(())
+    }
+
+    fn now_asks(&self, id: InvocationId, asked: &Invocation<Asked>, effect: Option<Effect>) {
         self.with_view(id, |view| {
             view.decision = asked.decision().clone();
             view.confirmation = asked.confirmation();
             view.state = State::Asking;
-            view.effect = found.map_or(EffectView::NoPreview, EffectView::Found);
+            view.effect = effect.map_or(EffectView::NoPreview, EffectView::Found);
         });
-        self.settle(asked, &[]).await
+    }
+
+    /// People are asked already, by whoever looked after the request for a moment as well.
+    pub(crate) fn was_asked(&self, asked: &Invocation<Asked>, effect: &Sealed<Effect>) {
+        let (parts, id) = (self.parts(), asked.id());
+        let approved = asked.decision().decision().effect == Some(effect.digest());
+        let found = effect.open(&parts.verifier, id, parts.clock.now()).ok().filter(|_| approved);
+        self.now_asks(id, asked, found);
+        self.with_view(id, |view| view.recount = true);
+    }
+
+    /// Counts once more what was counted: a directory may have learned since who somebody is.
+    pub(crate) async fn count_again(&self, id: InvocationId) {
+        let Ok(papers) = self.parts().queue.papers(id).await else { return };
+        let Some(Resumed::Asked(asked)) = self.resumed(id, &papers) else { return };
+        if let Err(refusal) = self.settle(asked, &papers.ballots, false).await {
+            tracing::warn!(invocation.id = %id, "A request could not be counted again: {refusal}");
+        }
     }
 
     /// Takes over ballots that came to whichever gateway, and clears the request when they are
@@ -100,7 +144,7 @@ impl Gateway {
         if fresh.is_empty() && recount != Some(true) {
             return;
         }
-        if let Err(refusal) = self.settle(asked, &papers.ballots).await {
+        if let Err(refusal) = self.settle(asked, &papers.ballots, true).await {
             tracing::warn!(invocation.id = %id, "A request could not be counted: {refusal}");
             self.with_view(id, |view| view.recount = true);
         }
@@ -119,15 +163,22 @@ impl Gateway {
         self.with_view(id, |view| progress_of(&view.progress)).unwrap_or_default()
     }
 
-    /// Counts, shows how far it is, and dispatches when it is complete.
-    async fn settle(&self, asked: Invocation<Asked>, ballots: &[Sealed<Ballot>]) -> Result<(), Box<Refusal>> {
+    /// Counts, shows how far it is if that is news, and dispatches when it is complete.
+    async fn settle(
+        &self,
+        asked: Invocation<Asked>,
+        ballots: &[Sealed<Ballot>],
+        is_news: bool,
+    ) -> Result<(), Box<Refusal>> {
         let id = asked.id();
         let facts = self.facts_for(asked.requester(), id, ballots).await?;
         let name = |who: &SubjectId| facts.person(who).map_or_else(|| who.sub.clone(), |one| one.name.clone());
         match asked.tally(ballots, &self.parts().verifier, &facts) {
             Tally::Waiting(waiting) => {
-                self.with_view(id, |view| view.count(&waiting.rules, name));
-                drop(self.show(id).await);
+                let changed = self.with_view(id, |view| view.count(&waiting.rules, name)) == Some(true);
+                if is_news || changed {
+                    drop(self.show(id).await);
+                }
             }
             Tally::Cleared(cleared) => {
                 let first = self.with_view(id, |view| {
@@ -142,7 +193,11 @@ impl Gateway {
                     return Ok(());
                 }
                 if let Err(refusal) = self.dispatch(cleared).await {
-                    self.with_view(id, |view| view.state = State::Asking);
+                    self.with_view(id, |view| {
+                        if view.state == State::Queued {
+                            view.state = State::Asking;
+                        }
+                    });
                     return Err(refusal);
                 }
                 drop(self.show(id).await);
@@ -175,10 +230,13 @@ impl Gateway {
     pub(crate) async fn dispatch(&self, it: Invocation<Cleared>) -> Result<(), Box<Refusal>> {
         let parts = self.parts();
         let id = it.id();
-        parts.log.record(self.record_cleared(&it)).await.map_err(|error| Box::new(unwritten(&error)))?;
+        // Once, however often the queue does not take it.
+        if self.with_view(id, |view| view.cleared) != Some(true) {
+            parts.log.record(self.record_cleared(&it)).await.map_err(|error| Box::new(unwritten(&error)))?;
+            self.with_view(id, |view| view.cleared = true);
+        }
         let decision = it.decision().decision().clone();
-        let looks =
-            decision.tier == Tier::Read && decision.sensitive == Sensitivity::Plain && decision.rules.is_empty();
+        let looks = only_looks(&decision);
         let job = it.into_job(&parts.sealer, parts.clock.now().plus(JOB_EXPIRY));
         let offer = Offer {
             invocation: id,
@@ -194,27 +252,32 @@ impl Gateway {
 
     /// Ends a request with a no: fate first, then the record, then the people.
     ///
-    /// When the command has started meanwhile, fate says so, and nothing is told. `true` when the
-    /// request is over.
-    pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> bool {
+    /// When the command has started meanwhile, fate says so, and nothing is told. A no that cannot
+    /// be written is kept, and written as soon as fate answers.
+    pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> End {
         let parts = self.parts();
         if self.with_view(id, |view| view.state.is_final()) == Some(true) {
-            return true;
+            return End::Over;
         }
-        match parts.log.refuse(pool, id, reason_of(&refusal), Some(refusal.code())).await {
-            Ok(closing) if matches!(closing.fate.verdict, Verdict::Closed { .. }) => {}
-            Ok(_) => return false,
+        let refusal = match parts.log.refuse(pool, id, reason_of(&refusal), Some(refusal.code())).await {
+            Ok(closing) => match closing.fate.verdict {
+                Verdict::Closed { reason, .. } if reason == reason_of(&refusal) => refusal,
+                // Somebody else was faster with another no: that one holds, and is told.
+                Verdict::Closed { reason, code, .. } => crate::follow::closed_as(reason, code),
+                Verdict::Start { .. } => return End::Started,
+            },
             Err(error) => {
                 tracing::error!(invocation.id = %id, "A no could not be written: {error}");
-                return false;
+                self.with_view(id, |view| view.no.get_or_insert(refusal).code());
+                return End::Unwritten;
             }
-        }
+        };
         if let Err(error) = parts.log.record(records::record_ended(id, &refusal)).await {
             tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
         }
         if self.with_view(id, |_| ()).is_none() {
             self.hint_at_fate(id, &refusal).await;
-            return true;
+            return End::Over;
         }
         let state = crate::follow::state_of(refusal.code());
         let notice = match refusal.code() {
@@ -222,7 +285,7 @@ impl Gateway {
             _ => Notice::Refused { refusal, typed: None },
         };
         self.part(id, state, notice).await;
-        true
+        End::Over
     }
 
     /// Another gateway watches over it: make it look at fate now.

@@ -7,6 +7,12 @@ use crate::Gateway;
 use crate::view::Farewell;
 use countersign_chat::{ChatError, Notice, State};
 use countersign_core::id::InvocationId;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the last card of whoever looked after a request before may be on its way: its watch, a call and its
+/// repetition. After that the end is shown once more, so that no older card stays.
+const SETTLING: Duration = Duration::from_secs(15);
 
 impl Gateway {
     /// Notes the end and tells it. What cannot be delivered now is tried again at the next look.
@@ -15,7 +21,7 @@ impl Gateway {
             let first = view.farewell.is_none();
             if first {
                 view.state = state;
-                view.farewell = Some(Farewell { notice, shown: false, said: false, telling: false });
+                view.farewell = Some(Farewell { notice, shown: None, said: false, telling: false });
             }
             first
         });
@@ -48,14 +54,17 @@ impl Gateway {
 
     /// `true` when there is nothing left to tell.
     async fn deliver(&self, id: InvocationId, farewell: Farewell) -> bool {
-        if !farewell.shown {
+        let settled = self.with_view(id, |view| view.taken_up).flatten().map(|at| at + SETTLING);
+        let now = Instant::now();
+        if farewell.shown.is_none_or(|at| settled.is_some_and(|end| at < end && end <= now)) {
             if is_away(&self.show(id).await) {
                 return false;
             }
-            self.told(id, |farewell| farewell.shown = true);
+            self.told(id, |farewell| farewell.shown = Some(now));
         }
         if !farewell.said {
-            let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return true };
+            // Another gateway looks after it now, and tells it.
+            let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return false };
             let said = self.parts().chat.post(&thread, farewell.notice).await;
             if let Err(error) = &said {
                 tracing::warn!(invocation.id = %id, "The end of a request could not be told: {error}");
@@ -65,7 +74,17 @@ impl Gateway {
             }
             self.told(id, |farewell| farewell.said = true);
         }
-        true
+        settled.is_none_or(|end| end <= now)
+    }
+
+    /// Lets go of a request because this process ends; one whose end was told is over.
+    pub(crate) async fn leave(&self, id: InvocationId) {
+        let is_told = |farewell: &Farewell| farewell.said && farewell.shown.is_some();
+        let over = self.with_view(id, |view| view.farewell.as_ref().is_some_and(is_told)) == Some(true);
+        if over && let Err(error) = self.parts().queue.close(id, self.parts().clock.now()).await {
+            tracing::warn!(invocation.id = %id, "The request could not be closed: {error}");
+        }
+        self.unwatch(id).await;
     }
 
     fn told(&self, id: InvocationId, note: impl FnOnce(&mut Farewell)) {
@@ -74,6 +93,6 @@ impl Gateway {
 }
 
 /// Whether trying again can help.
-const fn is_away(said: &Result<(), ChatError>) -> bool {
+pub(crate) const fn is_away(said: &Result<(), ChatError>) -> bool {
     matches!(said, Err(ChatError::Unreachable(_)))
 }

@@ -4,21 +4,24 @@
 //! progress is shown, or makes the gateway look, and nothing else.
 
 use crate::Gateway;
+use crate::asking::only_looks;
 use crate::watch::EXTENDED_EVERY;
 use countersign_audit::fate::{FateDoc, Reason, Verdict};
 use countersign_chat::notice::Finished;
 use countersign_chat::output::Stream;
 use countersign_chat::{EffectView, Notice, OutputPart, State};
 use countersign_core::decision::DecisionBytes;
+use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
-use countersign_core::invocation::Resumed;
+use countersign_core::invocation::{Invocation, Pending, Resumed};
 use countersign_core::outcome::{Ending, Outcome};
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
 use countersign_core::tier::Mode;
-use countersign_queue::{Papers, Progress, Topic};
+use countersign_queue::{Entry, Papers, Progress, Topic};
 use std::sync::PoisonError;
 use std::time::Duration;
+use tokio::time::Interval;
 
 /// How often a follower looks without a hint.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -32,6 +35,19 @@ const LOST_PATIENCE: u32 = 4;
 
 /// How many feed entries are taken at once.
 const PAGE: usize = 256;
+
+/// How many such pages one look takes: what a feed holds at most.
+const PAGES: usize = 64;
+
+/// What has not ended so long after its time was over never will: no command may run half as long.
+const OVERDUE: Duration = Duration::from_hours(2);
+
+/// So often a watch is extended while one look lasts. Then another gateway may try: whatever the
+/// look hangs on, perhaps only this process does.
+const EXTENSIONS: u32 = 20;
+
+/// The word in the feed by which a worker tells that a command runs.
+const STARTED: &str = "started";
 
 /// The word in the feed by which one gateway makes another look at fate.
 pub(crate) const CLOSED: &str = "closed";
@@ -53,21 +69,58 @@ impl Gateway {
         let mut extend = tokio::time::interval(EXTENDED_EVERY);
         let mut fate = tokio::time::interval(FATE_EVERY);
         fate.reset();
-        while self.with_view(id, |_| ()).is_some() {
-            self.look(id).await;
+        loop {
+            self.watching(id, &mut extend, Box::pin(self.look(id))).await;
+            if self.is_over(id) {
+                return;
+            }
             tokio::select! {
                 () = news.wait(LOOK_EVERY) => {}
-                _ = extend.tick() => if !self.watch(id).await {
-                    tracing::info!(invocation.id = %id, "Another gateway looks after the request now");
-                    self.drop_view(id);
-                },
-                _ = fate.tick() => self.ask_fate(id).await,
-                () = self.parts().stop.cancelled() => return self.unwatch(id).await,
+                _ = extend.tick() => self.extend(id).await,
+                _ = fate.tick() => self.watching(id, &mut extend, Box::pin(self.look_closely(id))).await,
+                () = self.parts().stop.cancelled() => return self.leave(id).await,
             }
         }
     }
 
+    /// Does something that may take long, for instance because the chat does, and goes on
+    /// watching meanwhile.
+    async fn watching(&self, id: InvocationId, extend: &mut Interval, mut work: impl Future<Output = ()> + Unpin) {
+        let extending = async {
+            for _ in 0..EXTENSIONS {
+                extend.tick().await;
+                self.extend(id).await;
+            }
+        };
+        // Both go on at once: either may hold what the other waits for.
+        tokio::select! {
+            () = &mut work => {}
+            () = extending => work.await,
+        }
+    }
+
+    /// Whether nothing is left to follow. Whoever puts a view up afterwards begins to follow anew.
+    fn is_over(&self, id: InvocationId) -> bool {
+        let mut followed = self.0.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = self.with_view(id, |_| ()).is_none();
+        if is_over {
+            followed.remove(&id);
+        }
+        is_over
+    }
+
+    /// What need not be done at every look.
+    async fn look_closely(&self, id: InvocationId) {
+        self.ask_fate(id).await;
+        if self.with_view(id, |view| view.trouble.unshown && view.farewell.is_none()) == Some(true) {
+            drop(self.show(id).await);
+        }
+    }
+
     async fn look(&self, id: InvocationId) {
+        if self.with_view(id, |view| std::mem::replace(&mut view.is_left, false)) == Some(true) {
+            self.go_on(id).await;
+        }
         if self.with_view(id, |view| view.farewell.is_some()) == Some(true) {
             return self.say_farewell(id).await;
         }
@@ -90,6 +143,9 @@ impl Gateway {
         if papers.asked.is_none() {
             return self.lost(id).await;
         }
+        if self.with_view(id, |view| view.no.is_some()) == Some(true) {
+            return;
+        }
         match self.with_view(id, |view| view.state) {
             Some(State::Previewing) => self.previewed(id, &papers).await,
             Some(State::Asking) => {
@@ -103,11 +159,23 @@ impl Gateway {
 
     /// Posts what came out since the last look.
     async fn pour(&self, id: InvocationId) {
-        let Some((after, thread)) = self.with_view(id, |view| (view.after, view.thread.clone())) else { return };
-        let Ok(page) = self.parts().queue.read(id, after, PAGE).await else { return };
-        for entry in page.entries {
+        for _ in 0..PAGES {
+            let Some(after) = self.with_view(id, |view| view.after) else { return };
+            let Ok(page) = self.parts().queue.read(id, after, PAGE).await else { return };
+            let is_last = page.entries.len() < PAGE;
+            self.pour_page(id, page.entries).await;
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Whatever a page holds, it makes the gateway look once and show once.
+    async fn pour_page(&self, id: InvocationId, entries: Vec<Entry>) {
+        let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return };
+        let (mut is_shown, mut asks) = (true, false);
+        for entry in entries {
             let progress = entry.progress;
-            let is_closed = matches!(&progress, Progress::Event { name, .. } if name == CLOSED);
             let part = self.with_view(id, |view| {
                 view.after = entry.seq;
                 match progress {
@@ -118,22 +186,29 @@ impl Gateway {
                         Some(part)
                     }
                     Progress::Event { name, .. } => {
-                        if name == "started" && view.state == State::Queued {
+                        let starts = name == STARTED && view.state == State::Queued;
+                        // Of what needs one, fate knows whether it started.
+                        if starts && only_looks(view.decision.decision()) {
                             view.state = State::Running;
+                            is_shown = false;
+                        } else {
+                            asks |= starts || name == CLOSED;
                         }
                         None
                     }
                 }
             });
-            match part.flatten() {
-                Some(part) => {
-                    if let Err(error) = self.parts().chat.output(&thread, id, part).await {
-                        tracing::warn!(invocation.id = %id, "Output could not be shown: {error}");
-                    }
-                }
-                None if is_closed => self.ask_fate(id).await,
-                None => drop(self.show(id).await),
+            if let Some(part) = part.flatten()
+                && let Err(error) = self.parts().chat.output(&thread, id, part).await
+            {
+                tracing::warn!(invocation.id = %id, "Output could not be shown: {error}");
             }
+        }
+        if !is_shown {
+            drop(self.show(id).await);
+        }
+        if asks {
+            self.ask_fate(id).await;
         }
     }
 
@@ -149,7 +224,9 @@ impl Gateway {
             Ok(outcome) if outcome.pool == decision.decision().pool => Some(outcome),
             Ok(_) => None,
             Err(error) => {
-                tracing::error!(invocation.id = %id, "An outcome cannot be believed: {error}");
+                if self.with_view(id, |view| std::mem::replace(&mut view.trouble.unbelieved, true)) != Some(true) {
+                    tracing::error!(invocation.id = %id, "An outcome cannot be believed: {error}");
+                }
                 None
             }
         }
@@ -172,8 +249,17 @@ impl Gateway {
             return self.ended(id, outcome, &papers).await;
         }
         let verdict = verdict.and_then(|found| FateDoc::read(found.winner.as_bytes(), pool, id).ok());
+        if let Some(Some(no)) = self.with_view(id, |view| view.no.take()) {
+            self.end(id, pool, no).await;
+            return;
+        }
         match verdict.map(|doc| doc.verdict) {
             Some(Verdict::Closed { reason, code, by }) => self.was_closed(id, reason, code, &by).await,
+            Some(Verdict::Start { .. }) if self.is_overdue(&decision) => {
+                let find_out =
+                    vec!["No worker ever told how it ended. Look at the target itself before asking again.".into()];
+                self.part(id, State::Unknown, Notice::UnknownOutcome { find_out }).await;
+            }
             Some(Verdict::Start { .. }) => {
                 let changed = self.with_view(id, |view| {
                     let changed = matches!(view.state, State::Asking | State::Queued);
@@ -186,7 +272,35 @@ impl Gateway {
                     drop(self.show(id).await);
                 }
             }
-            None => {}
+            None => self.undecided(id, &decision).await,
+        }
+    }
+
+    /// Fate knows nothing of it: it waits, or it is a look, which needs no fate.
+    async fn undecided(&self, id: InvocationId, decision: &DecisionBytes) {
+        match self.with_view(id, |view| view.state) {
+            Some(State::Previewing | State::Queued) => self.offer_again(id).await,
+            Some(State::Asking) => self.count_again(id).await,
+            Some(State::Running) if self.is_overdue(decision) => self.expire(id).await,
+            _ => {}
+        }
+    }
+
+    fn is_overdue(&self, decision: &DecisionBytes) -> bool {
+        self.parts().clock.now().since(decision.decision().expires_at) > OVERDUE
+    }
+
+    /// Work that waits for a worker is offered once more: where it still is, nothing changes, and where the queue lost
+    /// it, it comes back.
+    async fn offer_again(&self, id: InvocationId) {
+        let Some(Some(offer)) = self.with_view(id, |view| view.offered.clone()) else {
+            if let Ok(papers) = self.parts().queue.papers(id).await {
+                self.redrive(id, &papers).await;
+            }
+            return;
+        };
+        if let Err(error) = self.parts().queue.enqueue(offer, self.parts().clock.now()).await {
+            tracing::warn!(invocation.id = %id, "Waiting work could not be offered again: {error}");
         }
     }
 
@@ -200,20 +314,8 @@ impl Gateway {
         if by.starts_with("worker") && seen.is_some_and(|times| times < 2) {
             return;
         }
-        let code = code.unwrap_or(match reason {
-            Reason::Rejected => Code::Rejected,
-            Reason::Cancelled => Code::Cancelled,
-            Reason::Expired => Code::Expired,
-            Reason::Frozen => Code::Frozen,
-            Reason::Drifted => Code::Drifted,
-            Reason::Refused => Code::Denied,
-        });
-        let refusal = Refusal::new(
-            code,
-            format!("it was closed as {}, and nothing ran", code.as_str()),
-            "The audit log says who did it. Ask again if it is still wanted.",
-        );
-        self.part(id, state_of(code), Notice::Refused { refusal, typed: None }).await;
+        let refusal = closed_as(reason, code);
+        self.part(id, state_of(refusal.code()), Notice::Refused { refusal, typed: None }).await;
     }
 
     /// The queue no longer has the request. What fate says holds; if it says nothing, the answer
@@ -251,9 +353,18 @@ impl Gateway {
     /// The effect has come back: make the decision bytes and ask.
     async fn previewed(&self, id: InvocationId, papers: &Papers) {
         let Some(effect) = papers.effect.as_ref() else { return self.expire(id).await };
-        let Some(Resumed::Pending(pending)) = self.resumed(id, papers) else { return };
-        let pool = pending.draft().decision().pool.clone();
-        if let Err(refusal) = self.ask_people(pending, Some(effect)).await {
+        let pending = match self.resumed(id, papers) {
+            Some(Resumed::Pending(pending)) => pending,
+            Some(Resumed::Asked(asked)) => return self.was_asked(&asked, effect),
+            Some(Resumed::Cleared(_)) | None => return self.expire(id).await,
+        };
+        self.ask_or_end(pending, Some(effect)).await;
+    }
+
+    /// Asks people, or tells why nobody can be asked.
+    pub(crate) async fn ask_or_end(&self, pending: Invocation<Pending>, effect: Option<&Sealed<Effect>>) {
+        let (id, pool) = (pending.id(), pending.draft().decision().pool.clone());
+        if let Err(refusal) = self.ask_people(pending, effect).await {
             self.end(id, &pool, *refusal).await;
         }
     }
@@ -323,6 +434,23 @@ pub(crate) fn state_after(outcome: &Outcome) -> State {
         Ending::Unknown => State::Unknown,
         Ending::NotRun => outcome.refusal.as_ref().map_or(State::Refused, |refusal| state_of(refusal.code())),
     }
+}
+
+/// What fate alone can tell of a no.
+pub(crate) fn closed_as(reason: Reason, code: Option<Code>) -> Refusal {
+    let code = code.unwrap_or(match reason {
+        Reason::Rejected => Code::Rejected,
+        Reason::Cancelled => Code::Cancelled,
+        Reason::Expired => Code::Expired,
+        Reason::Frozen => Code::Frozen,
+        Reason::Drifted => Code::Drifted,
+        Reason::Refused => Code::Denied,
+    });
+    Refusal::new(
+        code,
+        format!("it was closed as {}, and nothing ran", code.as_str()),
+        "The audit log says who did it. Ask again if it is still wanted.",
+    )
 }
 
 /// The state a refusal leaves behind.

@@ -4,7 +4,9 @@
 //! forgotten again.
 
 use crate::Gateway;
+use crate::follow::{closed_as, state_of};
 use crate::view::View;
+use countersign_audit::fate::{FateDoc, Verdict};
 use countersign_chat::{Card, Cast, EffectView, State, ThreadId};
 use countersign_core::ballot::Ballot;
 use countersign_core::decision::DecisionBytes;
@@ -43,7 +45,30 @@ impl Gateway {
         if let Some(glance) = self.with_view(id, |view| Glance::of(view)) {
             return Some(glance);
         }
-        self.drawn(id, papers).await.map(|view| Glance::of(&view))
+        let mut view = self.drawn(id, papers).await?;
+        if !view.state.is_final()
+            && let Some(state) = self.fated(id, &view.decision).await
+        {
+            view.state = state;
+        }
+        Some(Glance::of(&view))
+    }
+
+    /// What the store that decides says of a request whose papers still look open: those of one
+    /// that was closed before it started hold no word of its end.
+    async fn fated(&self, id: InvocationId, decision: &DecisionBytes) -> Option<State> {
+        let pool = &decision.decision().pool;
+        let found = match self.parts().log.fate().look(pool, id).await {
+            Ok(found) => found?,
+            Err(error) => {
+                tracing::warn!(invocation.id = %id, "Fate does not answer: {error}");
+                return None;
+            }
+        };
+        match FateDoc::read(found.winner.as_bytes(), pool, id).ok()?.verdict {
+            Verdict::Closed { reason, code, .. } => Some(state_of(closed_as(reason, code).code())),
+            Verdict::Start { .. } => Some(State::Running),
+        }
     }
 
     /// A view made of sealed papers.
@@ -52,7 +77,8 @@ impl Gateway {
             Resumed::Pending(it) => {
                 let state = if it.has_preview() { State::Previewing } else { State::Asking };
                 let view = self.view_of(&it, it.draft(), state).await;
-                View { effect: EffectView::Awaited, ..view }
+                let effect = if it.has_preview() { EffectView::Awaited } else { EffectView::NoPreview };
+                View { effect, ..view }
             }
             Resumed::Asked(it) => self.drawn_asked(it, papers).await,
             Resumed::Cleared(it) => self.view_of(&it, it.decision(), State::Queued).await,
@@ -78,7 +104,7 @@ impl Gateway {
         let Ok(facts) = self.facts_for(it.requester(), id, &papers.ballots).await else { return view };
         let name = |who: &SubjectId| facts.person(who).map_or_else(|| who.sub.clone(), |one| one.name.clone());
         match it.tally(&papers.ballots, &self.parts().verifier, &facts) {
-            Tally::Waiting(waiting) => view.count(&waiting.rules, name),
+            Tally::Waiting(waiting) => drop(view.count(&waiting.rules, name)),
             Tally::Cleared(cleared) => {
                 view.count(cleared.filled(), name);
                 view.state = State::Queued;

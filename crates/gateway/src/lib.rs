@@ -12,6 +12,7 @@ mod clocks;
 mod farewell;
 mod follow;
 mod glance;
+pub mod installed;
 mod own;
 mod receive;
 mod records;
@@ -107,7 +108,6 @@ impl Gateway {
 
     fn drop_view(&self, id: InvocationId) {
         self.0.views.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.0.followed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// Shows the card as it stands when its turn comes.
@@ -116,6 +116,7 @@ impl Gateway {
         let _turn = turn.lock().await;
         let Some((thread, card)) = self.with_view(id, |view| (view.thread.clone(), view.card())) else { return Ok(()) };
         let shown = self.parts().chat.show(&thread, card).await;
+        self.with_view(id, |view| view.trouble.unshown = farewell::is_away(&shown));
         if let Err(error) = &shown {
             tracing::warn!(invocation.id = %id, "The card could not be shown: {error}");
         }

@@ -227,11 +227,9 @@ impl Gateway {
     /// It could not be brought on its way. Part of it may be in the queue: its fate is closed, so
     /// that what the person reads stays true.
     async fn given_up(&self, id: InvocationId, pool: &str, refusal: Refusal) -> Answer {
-        if !self.end(id, pool, refusal.clone()).await {
-            // Fate does not answer either; whoever looks after it tells how it ends.
-            self.follow(id);
-        } else if self.with_view(id, |_| ()).is_some() {
-            // The end is not told yet.
+        self.end(id, pool, refusal.clone()).await;
+        if self.with_view(id, |_| ()).is_some() {
+            // It is not told yet, or fate does not answer either and the no is still to be written.
             self.follow(id);
         }
         Answer::Refused(refusal)

@@ -7,9 +7,11 @@ use countersign_core::invocation::Receipt;
 use countersign_core::policy::Confirmation;
 use countersign_core::principal::SubjectId;
 use countersign_core::quorum::{Filling, Quorum};
+use countersign_core::refusal::Refusal;
 use countersign_queue::Offer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What is shown of an invocation while it lives.
 #[derive(Debug)]
@@ -31,6 +33,13 @@ pub(crate) struct View {
     pub(crate) told: BTreeSet<Digest>,
     /// Whether the ballots are to be counted although no new one came.
     pub(crate) recount: bool,
+    /// Whether it is on record that nothing more is needed.
+    pub(crate) cleared: bool,
+    /// A no that could not be written yet: until it is, or the command has started, nothing else
+    /// is done with the request.
+    pub(crate) no: Option<Refusal>,
+    /// Another gateway left it, and this one has not gone on with it yet.
+    pub(crate) is_left: bool,
     /// The work as it was offered last: a queue that lost everything gets it again, so that a
     /// worker finds the fate it left.
     pub(crate) offered: Option<Offer>,
@@ -40,6 +49,8 @@ pub(crate) struct View {
     pub(crate) showing: Arc<tokio::sync::Mutex<()>>,
     /// The last words, until they are delivered.
     pub(crate) farewell: Option<Farewell>,
+    /// When it was taken up from a gateway that may still have a card on its way.
+    pub(crate) taken_up: Option<Instant>,
 }
 
 /// What went wrong around a request, in looks since it was noticed.
@@ -47,6 +58,10 @@ pub(crate) struct View {
 pub(crate) struct Trouble {
     /// The queue does not answer: it was said once.
     pub(crate) queue_away: bool,
+    /// The outcome in the queue cannot be believed: it was said once.
+    pub(crate) unbelieved: bool,
+    /// The card as it stands did not reach the chat: without it nobody can press anything.
+    pub(crate) unshown: bool,
     /// The queue has lost the request.
     pub(crate) lost: u32,
     /// Fate says closed, and whoever closed it has not told yet.
@@ -57,7 +72,8 @@ pub(crate) struct Trouble {
 #[derive(Debug, Clone)]
 pub(crate) struct Farewell {
     pub(crate) notice: Notice,
-    pub(crate) shown: bool,
+    /// When the card showed it last.
+    pub(crate) shown: Option<Instant>,
     pub(crate) said: bool,
     /// Somebody is telling it now.
     pub(crate) telling: bool,
@@ -87,10 +103,14 @@ impl View {
             after: 0,
             told: BTreeSet::new(),
             recount: false,
+            cleared: false,
+            no: None,
+            is_left: false,
             offered: None,
             trouble: Trouble::default(),
             showing: Arc::default(),
             farewell: None,
+            taken_up: None,
         }
     }
 
@@ -133,8 +153,8 @@ impl View {
         }
     }
 
-    /// Takes over how far the quorums are.
-    pub(crate) fn count(&mut self, rules: &[(String, Quorum, Filling)], name: impl Fn(&SubjectId) -> String) {
+    /// Takes over how far the quorums are; `true` when that is news.
+    pub(crate) fn count(&mut self, rules: &[(String, Quorum, Filling)], name: impl Fn(&SubjectId) -> String) -> bool {
         let rules = rules.iter().map(|(id, quorum, filling)| RuleProgress {
             id: id.clone(),
             quorum: quorum.to_string(),
@@ -142,6 +162,7 @@ impl View {
             agreed: filling.slots().iter().filter_map(|slot| slot.by.as_ref()).map(&name).collect(),
             factor: "none".into(),
         });
-        self.progress = rules.collect();
+        let before = std::mem::replace(&mut self.progress, rules.collect());
+        self.progress != before
     }
 }

@@ -1,7 +1,7 @@
 //! Buttons: every click is answered and recorded, also the wrong ones.
 
 use crate::Gateway;
-use crate::asking::progress_of;
+use crate::asking::{End, only_looks, progress_of};
 use crate::glance::Glance;
 use crate::records::{self, unwritten};
 use countersign_audit::event::Actor;
@@ -76,7 +76,8 @@ impl Gateway {
             Some(Resumed::Asked(asked)) => asked,
             Some(Resumed::Pending(_)) => return Err(Box::new(too_early())),
             Some(Resumed::Cleared(_)) => return Err(Box::new(decided("nobody had to agree"))),
-            None => return Err(Box::new(unknown())),
+            // To a clock that is far off nothing is valid, which is no news about the request.
+            None => return Err(self.clocks_agree().await.err().unwrap_or_else(|| Box::new(unknown()))),
         };
         if clicked.decision.is_some_and(|shown| shown != asked.decision().digest()) {
             return Err(Box::new(Refusal::new(
@@ -171,7 +172,15 @@ impl Gateway {
         if vote == Vote::Reject {
             self.final_no(&asked).await?;
         }
-        let cast = parts.queue.cast(id, &voter.id, vote, &sealed).await.map_err(|error| Box::new(error.refusal()))?;
+        let cast = match parts.queue.cast(id, &voter.id, vote, &sealed).await {
+            Ok(cast) => cast,
+            // Its fate is written: it holds all the same.
+            Err(_) if vote == Vote::Reject => Cast::Counted,
+            Err(error) => {
+                tracing::warn!(invocation.id = %id, "A ballot was sent and not acknowledged: {error}");
+                return Err(Box::new(not_acknowledged()));
+            }
+        };
         if let Cast::AlreadyCast(_) = cast {
             return Err(Box::new(Refusal::new(
                 Code::AlreadyVoted,
@@ -179,7 +188,8 @@ impl Gateway {
                 "Nothing more is needed from you.",
             )));
         }
-        let papers = parts.queue.papers(id).await.map_err(|error| Box::new(error.refusal()))?;
+        // It counts by now, whether or not it can be told how far it is.
+        let papers = parts.queue.papers(id).await.unwrap_or_default();
         let progress = self.drawn(id, &papers).await.map(|view| progress_of(&view.progress)).unwrap_or_default();
         if self.with_view(id, |_| ()).is_some() {
             self.counted(id, &papers).await;
@@ -209,6 +219,12 @@ impl Gateway {
         }
     }
 
+    async fn stop_work(&self, id: InvocationId) -> Result<Cancelled, Box<Refusal>> {
+        let hint = self.parts().queue.cancel(id).await.map_err(|error| Box::new(error.refusal()))?;
+        tracing::info!(invocation.id = %id, "A cancellation was asked for and met {hint:?}");
+        Ok(hint)
+    }
+
     /// The requester takes it back, or an approver stops it: before the start by fate, after it by
     /// asking the worker.
     pub(crate) async fn cancel(
@@ -235,17 +251,42 @@ impl Gateway {
             format!("cancelled by {}", shown(&who.name)),
             "Ask again if it is still wanted.",
         );
-        let hint = self.parts().queue.cancel(id).await.map_err(|error| Box::new(error.refusal()))?;
-        tracing::info!(invocation.id = %id, "A cancellation was asked for and met {hint:?}");
-        // A look that runs has no fate to be closed: the worker stops it.
-        let runs = hint == Cancelled::AfterStart;
-        if !runs && self.end(id, &decision.pool, refusal).await {
-            return Ok(Answer::Said(Notice::Cancelled { who: who.name.clone(), was_running: false }));
+        // A look that runs has no fate to be closed: the worker stops it. Of everything else fate
+        // knows first, so that nobody who dies here leaves work that is neither wanted nor closed.
+        let looks = only_looks(decision);
+        let runs = looks && self.stop_work(id).await? == Cancelled::AfterStart;
+        if !runs {
+            match self.end(id, &decision.pool, refusal).await {
+                End::Over => {
+                    if !looks && let Err(refusal) = self.stop_work(id).await {
+                        tracing::warn!(invocation.id = %id, "Cancelled work stays in the queue for a worker to drop: {refusal}");
+                    }
+                    return Ok(Answer::Said(Notice::Cancelled { who: who.name.clone(), was_running: false }));
+                }
+                End::Started => drop(self.stop_work(id).await?),
+                End::Unwritten => return Err(Box::new(not_cancelled())),
+            }
         }
         let notice = Notice::Cancelled { who: who.name.clone(), was_running: true };
         self.say_in(id, &glance.thread, notice.clone()).await;
         Ok(Answer::Said(notice))
     }
+}
+
+fn not_acknowledged() -> Refusal {
+    Refusal::new(
+        Code::QueueUnavailable,
+        "the queue did not answer, so nobody can say whether this counts",
+        "Press it again: it counts once, and if it has counted you are told so.",
+    )
+}
+
+fn not_cancelled() -> Refusal {
+    Refusal::new(
+        Code::AuditUnavailable,
+        "the cancellation could not be written, so it does not hold yet",
+        "Press it again; if it stays, tell the operators.",
+    )
 }
 
 /// Remembers that a person was shown every character of a decision.

@@ -19,10 +19,22 @@ impl Gateway {
     /// answer takes no watch away.
     pub(crate) async fn watch(&self, id: InvocationId) -> bool {
         let parts = self.parts();
-        let now = parts.clock.now();
-        match parts.queue.watch(&name(id), &self.holder(), now.plus(LASTS), now).await {
+        let watching = async {
+            // In the queue's time: whose clock is ahead must not take everything from the others.
+            let now = parts.queue.time().await?.unwrap_or_else(|| parts.clock.now());
+            parts.queue.watch(&name(id), &self.holder(), now.plus(LASTS), now).await
+        };
+        match watching.await {
             Ok(watching) => watching,
             Err(_) => self.with_view(id, |_| ()).is_some(),
+        }
+    }
+
+    /// Goes on watching, or lets go of what another gateway has by now.
+    pub(crate) async fn extend(&self, id: InvocationId) {
+        if !self.watch(id).await {
+            tracing::info!(invocation.id = %id, "Another gateway looks after the request now");
+            self.drop_view(id);
         }
     }
 

@@ -183,7 +183,7 @@ pub enum Cancelled {
     AfterStart,
 }
 
-/// Work whose worker is gone after it marked the start: look at the recorded outcome, then at
+/// Work whose worker is gone after it marked the start, or after somebody cancelled it: look at the recorded outcome, then at
 /// fate, and settle it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {

@@ -141,7 +141,10 @@ impl State {
         let Stage::Held { worker, is_started, .. } = &self.stage else {
             return Fallen::Ended;
         };
-        if *is_started && (self.repeat == Repeat::Never || self.repeated >= REPEATS) {
+        // Cancelled work is not tried again, and somebody must tell how it ended: perhaps its worker
+        // won fate before it died.
+        let is_last = self.repeat == Repeat::Never || self.repeated >= REPEATS;
+        if self.is_cancelled || (*is_started && is_last) {
             self.stage = Stage::Orphaned { worker: worker.clone(), fence: settle };
             return Fallen::Orphaned;
         }

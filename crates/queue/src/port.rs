@@ -26,7 +26,8 @@ use std::time::Duration;
 #[async_trait]
 pub trait Board: Send + Sync {
     /// Puts a document up. An asked record replaces the one before and lists the invocation as
-    /// open; an effect replaces the one before; of outcomes the first stays.
+    /// open. Of outcomes the first stays, and of effects as well: people agree to the one that
+    /// they were shown, whoever looks a second time.
     ///
     /// If the process dies inside: the document is there, whole, or it is not. Post it again.
     ///
@@ -103,7 +104,7 @@ pub trait Dispatch: Send + Sync {
     async fn cancel(&self, id: InvocationId) -> Result<Cancelled, Unavailable>;
 
     /// Looks for leases that ended. Claimed work goes back to its place in the queue; started
-    /// work that only looks goes back at most twice; all other started work is an
+    /// work that only looks goes back at most twice; all other started or cancelled work is an
     /// [`Orphan`](crate::doc::Orphan), reported by every call until somebody settles it with
     /// [`Work::finish`] and the orphan's fence. The old fence is stale from here on.
     ///

@@ -1,7 +1,7 @@
 //! One claim, from the queue to its end.
 //!
 //! **Invariant:** a claim ends in one of three ways: finished, given back untouched, or left to
-//! the reaper because this process could not reach the queue.
+//! the reaper because this process could not reach the queue, or could not record what it owes.
 
 use crate::Worker;
 use countersign_audit::event::{Event, Kind, SealKind};
@@ -9,7 +9,7 @@ use countersign_audit::fate::{Reason, Verdict};
 use countersign_core::id::InvocationId;
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::{SealError, Sealed};
-use countersign_queue::{Claim, Load, Renewed};
+use countersign_queue::{Claim, Kind as Work, Load, Renewed};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,10 @@ pub(crate) enum Settled {
     Finish,
     /// Nothing happened; somebody may try again.
     GiveBack,
+    /// Fate says that another attempt has started it.
+    Started,
+    /// An outcome is owed and could not be recorded: whoever reaps the claim pays it.
+    Leave,
 }
 
 impl Worker {
@@ -35,6 +39,10 @@ impl Worker {
                 Load::Preview(sealed) => self.preview(&claim, sealed, cancel.clone()).await,
                 Load::Run(sealed) => Box::pin(self.run(&claim, sealed, cancel.clone())).await,
             };
+            let settled = match settled {
+                Settled::Started => self.started_before(&claim).await,
+                settled => settled,
+            };
             renewing.cancel();
             settled
         };
@@ -42,14 +50,29 @@ impl Worker {
         self.settle(&claim, settled).await;
     }
 
+    /// Only whoever holds the claim may say that the worker which started is gone: one that was
+    /// held up itself and lost its claim would speak of a command that runs.
+    async fn started_before(&self, claim: &Claim) -> Settled {
+        if claim.key.kind == Work::Preview {
+            return Settled::Finish;
+        }
+        let parts = self.parts();
+        let Ok(now) = parts.lease_time().await else { return Settled::Leave };
+        match parts.queue.renew(claim.key, claim.fence, now, parts.lease).await {
+            Ok(_) => self.settle_started(claim.key.invocation).await,
+            Err(_) => Settled::Leave,
+        }
+    }
+
     async fn settle(&self, claim: &Claim, settled: Settled) {
         let (queue, key) = (&self.parts().queue, claim.key);
         let said = match settled {
             Settled::Finish => queue.finish(key, claim.fence).await.map_err(|error| error.to_string()),
-            Settled::GiveBack => {
-                let rest = self.parts().clock.now().plus(REST);
-                queue.release(key, claim.fence, rest).await.map_err(|error| error.to_string())
-            }
+            Settled::GiveBack | Settled::Started => match self.parts().lease_time().await {
+                Ok(now) => queue.release(key, claim.fence, now.plus(REST)).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            },
+            Settled::Leave => return,
         };
         if let Err(error) = said {
             tracing::warn!(invocation.id = %key.invocation, "The work could not be settled, the reaper will: {error}");
@@ -66,7 +89,11 @@ impl Worker {
                 () = tokio::time::sleep(parts.lease / 15) => {}
                 () = done.cancelled() => return,
             }
-            match parts.queue.renew(claim.key, claim.fence, parts.clock.now(), parts.lease).await {
+            let renewed = match parts.lease_time().await {
+                Ok(now) => parts.queue.renew(claim.key, claim.fence, now, parts.lease).await,
+                Err(error) => Err(error.into()),
+            };
+            match renewed {
                 Ok(Renewed::Held(_)) => held_at = parts.clock.boottime(),
                 Ok(Renewed::Cancelled(_)) => cancel.cancel(),
                 Err(countersign_queue::RenewError::Lost) => {
@@ -121,8 +148,8 @@ impl Worker {
         match closing.map(|closing| closing.fate.verdict) {
             Ok(Verdict::Closed { .. }) => {}
             Ok(Verdict::Start { .. }) => {
-                tracing::warn!(invocation.id = %id, "A request to be refused has started before; its outcome is not ours to tell");
-                return Settled::Finish;
+                tracing::warn!(invocation.id = %id, "A request to be refused has started before");
+                return Settled::Started;
             }
             Err(error) => {
                 tracing::error!(invocation.id = %id, "A no could not be written: {error}");

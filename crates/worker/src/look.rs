@@ -24,13 +24,16 @@ impl Worker {
     pub(crate) async fn preview(&self, claim: &Claim, sealed: &Sealed<Preview>, cancel: CancellationToken) -> Settled {
         let parts = self.parts();
         let id = claim.key.invocation;
+        if let Err(settled) = self.clocks_agree(id).await {
+            return settled;
+        }
         let open = match sealed.open_preview(&parts.verifier, id, parts.clock.now()) {
             Ok(open) => open,
             Err(error) => return self.bad_seal(claim, SealKind::Preview, sealed, &error).await,
         };
-        let facts = match self.facts(open.draft(), &[]).await {
+        let facts = match self.known(open.draft(), &[]).await {
             Ok(facts) => facts,
-            Err(refusal) => return self.refuse(id, *refusal).await,
+            Err(settled) => return settled,
         };
         let warrant = match open.decide_again(parts.policy.current().as_ref(), &facts, &parts.pool) {
             Ok(warrant) => warrant,
@@ -58,7 +61,7 @@ impl Worker {
         let command = warrant.command().clone();
         let mut done = match self.execute(claim, warrant, cancel, Show::Silent).await {
             Ok(done) => done,
-            Err(Halt::NotRun(refusal)) => return Err(Box::new(refusal)),
+            Err(Halt::NotRun(refusal) | Halt::Owing(refusal)) => return Err(Box::new(refusal)),
             Err(Halt::Begin(error)) => {
                 let refusal = Refusal::new(
                     Code::AuditUnavailable,
@@ -73,7 +76,10 @@ impl Worker {
         };
         let found = self.read_effect(id, &done, form, &command);
         let sealed = self.outcome_of(id, &done).seal(&self.parts().sealer);
-        self.close_entry(id, &mut done.entry, &sealed, &done.ended).await;
+        // Of a look nobody but this process can tell the end.
+        if !self.close_entry(id, &mut done.entry, &sealed, &done.ended).await {
+            tracing::error!(invocation.id = %id, "A look at an effect ended unrecorded");
+        }
         found
     }
 

@@ -13,6 +13,10 @@ use countersign_core::outcome::{Ending, Outcome};
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
 use countersign_core::warrant::Errand;
+use countersign_queue::{Kind, Orphan};
+
+/// As many orphans are settled at one tick: whoever writes the queue may invent any number.
+const AT_ONCE: usize = 64;
 
 impl Worker {
     pub(crate) async fn reap(&self) {
@@ -23,10 +27,14 @@ impl Worker {
                 _ = ticks.tick() => {}
                 () = parts.stop.cancelled() => return,
             }
-            match parts.queue.reap(parts.clock.now()).await {
+            let reaped = match parts.lease_time().await {
+                Ok(now) => parts.queue.reap(now).await,
+                Err(error) => Err(error),
+            };
+            match reaped {
                 Ok(reaped) => {
-                    for orphan in reaped.orphans.into_iter().filter(|orphan| orphan.pool == parts.pool) {
-                        if self.settle_started(orphan.key.invocation).await == Settled::Finish
+                    for orphan in reaped.orphans.into_iter().filter(|orphan| orphan.pool == parts.pool).take(AT_ONCE) {
+                        if self.settle_orphan(&orphan).await == Settled::Finish
                             && let Err(error) = parts.queue.finish(orphan.key, orphan.fence).await
                         {
                             tracing::warn!(invocation.id = %orphan.key.invocation, "An orphan could not be settled: {error}");
@@ -38,11 +46,19 @@ impl Worker {
         }
     }
 
+    /// A look at an effect decides nothing: the request it was for goes its own way.
+    async fn settle_orphan(&self, orphan: &Orphan) -> Settled {
+        match orphan.key.kind {
+            Kind::Preview => Settled::Finish,
+            Kind::Run => self.settle_started(orphan.key.invocation).await,
+        }
+    }
+
     /// Somebody has started it, and this worker has no part in it.
     pub(crate) async fn settle_started(&self, id: InvocationId) -> Settled {
         let parts = self.parts();
         match parts.fate.ended(id).await {
-            Ok(Some(ended)) => return self.pass_on(id, &ended.winner).await,
+            Ok(Some(ended)) => return self.record_again(id, &ended.winner).await,
             Ok(None) => {}
             Err(error) => return self.later(id, &error.to_string()),
         }
@@ -56,10 +72,24 @@ impl Worker {
                 self.conclude_unknown(id, outcome).await
             }
             Ok(Some(FateDoc { verdict: Verdict::Closed { .. }, .. })) => Settled::Finish,
-            // A read that lost its worker twice: nothing was changed by it.
-            Ok(None) => self.refuse(id, lost()).await,
+            // Nothing was changed by it.
+            Ok(None) => self.refuse_lost(id).await,
             Err(error) => self.later(id, &error.to_string()),
         }
+    }
+
+    /// A read whose workers were lost. What no gateway asked for is only in the queue, and gets
+    /// neither fate nor record.
+    async fn refuse_lost(&self, id: InvocationId) -> Settled {
+        let parts = self.parts();
+        let asked = match parts.queue.papers(id).await {
+            Ok(papers) => papers.asked,
+            Err(error) => return self.later(id, &error.to_string()),
+        };
+        if asked.is_none_or(|sealed| sealed.open(&parts.verifier, id, parts.clock.now()).is_err()) {
+            return Settled::Finish;
+        }
+        self.refuse(id, lost()).await
     }
 
     fn unknown(&self, id: InvocationId) -> Outcome {
@@ -86,13 +116,24 @@ impl Worker {
         }
     }
 
-    /// The outcome that is on record, put where the gateways find it.
+    /// The outcome that holds, put where the gateways find it.
     async fn pass_on(&self, id: InvocationId, text: &str) -> Settled {
         match serde_json::from_str::<Sealed<Outcome>>(text) {
             Ok(sealed) => self.publish(id, sealed).await,
             Err(error) => tracing::error!(invocation.id = %id, "A recorded outcome cannot be read: {error}"),
         }
         Settled::Finish
+    }
+
+    /// Its worker wrote how it ended and died: whether it came to the record nobody knows, so it
+    /// is recorded once more, in the worker's own words.
+    async fn record_again(&self, id: InvocationId, text: &str) -> Settled {
+        if let Ok(sealed) = serde_json::from_str::<Sealed<Outcome>>(text)
+            && let Err(error) = self.parts().log.conclude(&sealed, Errand::Run, &Ended::default()).await
+        {
+            return self.later(id, &chain(&error));
+        }
+        self.pass_on(id, text).await
     }
 
     fn later(&self, id: InvocationId, why: &str) -> Settled {
@@ -102,9 +143,5 @@ impl Worker {
 }
 
 fn lost() -> Refusal {
-    Refusal::new(
-        Code::QueueUnavailable,
-        "the workers that tried it were lost; it only looks, so nothing has changed",
-        "Ask again.",
-    )
+    Refusal::new(Code::QueueUnavailable, "the workers that tried it were lost; nothing has changed", "Ask again.")
 }

@@ -14,7 +14,7 @@ use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::{Checked, Errand, Warrant};
-use countersign_queue::{Claim, Paper, Progress};
+use countersign_queue::{Claim, Paper, Progress, StartError};
 use countersign_runner::{Exit, Narrower, Output, RunFault};
 use countersign_secrets::Lease;
 use std::collections::BTreeMap;
@@ -49,6 +49,8 @@ pub(crate) enum Halt {
     Begin(BeginError),
     /// It is on record as begun, and its outcome as `not-run`.
     NotRun(Refusal),
+    /// It is on record as begun and did not run, and the outcome is still owed.
+    Owing(Refusal),
 }
 
 impl Worker {
@@ -67,6 +69,7 @@ impl Worker {
                 Ok(done) if dry => self.close_dry(id, done, form, &command).await,
                 Ok(done) => self.close(id, done).await,
                 Err(Halt::NotRun(_)) => Settled::Finish,
+                Err(Halt::Owing(_)) => Settled::Leave,
                 Err(Halt::Begin(BeginError::Unanswered(error))) if !cancel.is_cancelled() => {
                     // Whether this process won is not known; the same attempt asks again.
                     tracing::warn!(invocation.id = %id, "Fate did not answer: {error}");
@@ -110,7 +113,7 @@ impl Worker {
 
     /// Leaves work to others while this host's clock and the queue's are far apart: approvals
     /// must not live longer because one clock is slow. Fate stays untouched.
-    async fn clocks_agree(&self, id: InvocationId) -> Result<(), Settled> {
+    pub(crate) async fn clocks_agree(&self, id: InvocationId) -> Result<(), Settled> {
         let parts = self.parts();
         let apart = match parts.queue.time().await {
             Ok(None) => return Ok(()),
@@ -142,10 +145,7 @@ impl Worker {
                 return Err(Settled::GiveBack);
             }
         };
-        let facts = match self.facts(open.decision(), &papers.ballots).await {
-            Ok(facts) => facts,
-            Err(refusal) => return Err(self.refuse(id, *refusal).await),
-        };
+        let facts = self.known(open.decision(), &papers.ballots).await?;
         let policy = parts.policy.current();
         let effect = papers.effect.as_ref();
         let checked = open.decide_again(policy.as_ref(), &facts, &papers.ballots, effect, &parts.verifier, &parts.pool);
@@ -175,9 +175,13 @@ impl Worker {
         };
         let leases = vec![note(&lease)];
         if show == Show::Live {
-            if let Err(error) = parts.queue.start(claim.key, claim.fence, parts.clock.now()).await {
+            let started = match parts.lease_time().await {
+                Ok(now) => parts.queue.start(claim.key, claim.fence, now).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = started {
                 self.take_back(lease).await;
-                return Err(self.halted(id, &mut entry, leases, not_started(&error.to_string())).await);
+                return Err(self.halted(id, &mut entry, leases, not_started(&error)).await);
             }
             self.tell(id, "started", format!("running on {} in level {isolation}", parts.name)).await;
         }
@@ -225,29 +229,32 @@ impl Worker {
     async fn halted(&self, id: InvocationId, entry: &mut OpenEntry, leases: Vec<LeaseNote>, refusal: Refusal) -> Halt {
         let outcome = self.not_run(id, refusal.clone(), Some(entry.attempt().clone()));
         let sealed = outcome.seal(&self.parts().sealer);
-        self.close_entry(id, entry, &sealed, &Ended { leases, ..Ended::default() }).await;
+        if !self.close_entry(id, entry, &sealed, &Ended { leases, ..Ended::default() }).await {
+            return Halt::Owing(refusal);
+        }
         self.publish(id, sealed).await;
         Halt::NotRun(refusal)
     }
 
-    /// An outcome is owed until it is durable: the log may be away for a while.
+    /// An outcome is owed until it is durable: the log may be away for a while. `false` when this
+    /// process ends before; nobody is told then what is not on record.
     pub(crate) async fn close_entry(
         &self,
         id: InvocationId,
         entry: &mut OpenEntry,
         sealed: &Sealed<Outcome>,
         ended: &Ended,
-    ) {
+    ) -> bool {
         loop {
             match entry.close(sealed, ended).await {
-                Ok(_) => return,
+                Ok(_) => return true,
                 Err(error) => {
                     tracing::error!(invocation.id = %id, "The outcome is not on record yet: {}", chain(&error));
                 }
             }
             tokio::select! {
                 () = tokio::time::sleep(OWED_EVERY) => {}
-                () = self.parts().abort.cancelled() => return,
+                () = self.parts().abort.cancelled() => return false,
             }
         }
     }
@@ -318,7 +325,9 @@ impl Worker {
 
     async fn close(&self, id: InvocationId, mut done: Done) -> Settled {
         let sealed = self.outcome_of(id, &done).seal(&self.parts().sealer);
-        self.close_entry(id, &mut done.entry, &sealed, &done.ended).await;
+        if !self.close_entry(id, &mut done.entry, &sealed, &done.ended).await {
+            return Settled::Leave;
+        }
         self.publish(id, sealed).await;
         Settled::Finish
     }
@@ -338,7 +347,9 @@ impl Worker {
             Err(refusal) => Outcome { ending: Ending::NotRun, refusal: Some(refusal.as_ref().clone()), ..outcome },
         };
         let sealed = outcome.seal(&self.parts().sealer);
-        self.close_entry(id, &mut done.entry, &sealed, &done.ended).await;
+        if !self.close_entry(id, &mut done.entry, &sealed, &done.ended).await {
+            return Settled::Leave;
+        }
         if let Ok(effect) = found
             && let Err(error) = self.parts().queue.post(id, Paper::Effect(effect.seal(&self.parts().sealer))).await
         {
@@ -353,10 +364,10 @@ impl Worker {
         let text = chain(&error);
         let refusal = match &error {
             BeginError::Closed(_) => return Settled::Finish,
-            BeginError::Started(_) => return self.settle_started(id).await,
-            BeginError::NotAWorker(_) | BeginError::ShuttingDown | BeginError::Unanswered(_) => {
-                return Settled::GiveBack;
-            }
+            BeginError::Started(_) => return Settled::Started,
+            BeginError::NotAWorker(_) | BeginError::ShuttingDown => return Settled::GiveBack,
+            // Perhaps it won: given back, cancelled work would be dropped without a word.
+            BeginError::Unanswered(_) => return Settled::Leave,
             BeginError::Expired { at, .. } => expired(*at),
             BeginError::ClockSkew { .. } => {
                 Refusal::new(Code::ClockSkew, text, "Tell the operators to set this worker's clock.")
@@ -370,14 +381,13 @@ impl Worker {
         match error.owes() {
             Some(attempt) => self.owe(id, refusal, attempt.clone(), Errand::Run).await,
             // Fate is untouched: a worker with a right clock or a working log may do it.
-            None if matches!(refusal.code(), Code::ClockSkew | Code::AuditUnavailable) => return Settled::GiveBack,
-            None => return self.refuse(id, refusal).await,
+            None if matches!(refusal.code(), Code::ClockSkew | Code::AuditUnavailable) => Settled::GiveBack,
+            None => self.refuse(id, refusal).await,
         }
-        Settled::Finish
     }
 
     /// An intent or a fate without a run: the outcome `not-run` is owed until it is durable.
-    pub(crate) async fn owe(&self, id: InvocationId, refusal: Refusal, attempt: Attempt, errand: Errand) {
+    pub(crate) async fn owe(&self, id: InvocationId, refusal: Refusal, attempt: Attempt, errand: Errand) -> Settled {
         let sealed = self.not_run(id, refusal, Some(attempt)).seal(&self.parts().sealer);
         loop {
             match self.parts().log.conclude(&sealed, errand, &Ended::default()).await {
@@ -388,12 +398,13 @@ impl Worker {
             }
             tokio::select! {
                 () = tokio::time::sleep(OWED_EVERY) => {}
-                () = self.parts().abort.cancelled() => return,
+                () = self.parts().abort.cancelled() => return Settled::Leave,
             }
         }
         if errand == Errand::Run {
             self.publish(id, sealed).await;
         }
+        Settled::Finish
     }
 }
 
@@ -414,8 +425,12 @@ pub(crate) fn expired(at: Timestamp) -> Refusal {
     Refusal::new(Code::Expired, text, "Ask again; the approvals given so far are void.")
 }
 
-fn not_started(why: &str) -> Refusal {
-    Refusal::new(Code::Cancelled, format!("it did not start: {why}"), "Ask again if it is still wanted.")
+fn not_started(error: &StartError) -> Refusal {
+    let code = match error {
+        StartError::Cancelled => Code::Cancelled,
+        StartError::Stale | StartError::AlreadyStarted | StartError::Unavailable(_) => Code::QueueUnavailable,
+    };
+    Refusal::new(code, format!("it did not start: {error}"), "Ask again if it is still wanted.")
 }
 
 /// What a person reads when the jail could not run it.

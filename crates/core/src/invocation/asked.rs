@@ -108,7 +108,7 @@ impl Sealed<AskedRecord> {
             Stage::PendingWithPreview => Resumed::Pending(base.into_state(|()| with(true, record.decision))),
             Stage::Asked => Resumed::Asked(base.into_state(|()| Asked { decision: record.decision, confirmation })),
             Stage::Cleared => {
-                let cleared = Cleared::again(record.decision)?;
+                let cleared = Cleared::again(record.decision, confirmation)?;
                 Resumed::Cleared(base.into_state(|()| cleared))
             }
         })

@@ -38,7 +38,7 @@ pub use asked::{AskedRecord, Resumed, Tally, Waiting};
 pub(crate) use decide::judge;
 pub use decide::{Denied, Ruling};
 
-use crate::decision::DecisionBytes;
+use crate::decision::{DecisionBytes, RuleDoc};
 use crate::id::InvocationId;
 use crate::job::Job;
 use crate::policy::{Allowance, Confirmation};
@@ -46,7 +46,6 @@ use crate::principal::{Account, Principal, SubjectId};
 use crate::quorum::{Filling, Quorum};
 use crate::seal::{SealError, Sealed, Sealer};
 use crate::subject::Subject;
-use crate::tier::{Sensitivity, Tier};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -104,11 +103,11 @@ pub struct Cleared {
 }
 
 impl Cleared {
-    /// What was cleared at once is brought back only if it looks and nobody had to agree: a record
+    /// What was cleared at once is brought back only if nobody had to agree or confirm: a record
     /// must not be a way around the ballots.
-    fn again(decision: DecisionBytes) -> Result<Self, SealError> {
-        let it = decision.decision();
-        if it.tier > Tier::Read || it.sensitive != Sensitivity::Plain || !it.rules.is_empty() {
+    fn again(decision: DecisionBytes, confirmation: Confirmation) -> Result<Self, SealError> {
+        let asks = |rule: &RuleDoc| !rule.quorum.parse::<Quorum>().is_ok_and(|quorum| quorum.is_none());
+        if confirmation == Confirmation::Required || decision.decision().rules.iter().any(asks) {
             return Err(SealError::Inconsistent("a record says cleared where people must agree"));
         }
         Ok(Self { decision, filled: Vec::new() })

@@ -46,7 +46,7 @@ impl Board for EmbeddedQueue {
             };
             let id_text = text(id);
             let mut papers = transaction.open_table(PAPERS)?;
-            if kind == OUTCOME && papers.get((id_text.as_str(), kind))?.is_some() {
+            if kind != ASKED && papers.get((id_text.as_str(), kind))?.is_some() {
                 return Ok(Step::Same(Posted::Kept));
             }
             papers.insert((id_text.as_str(), kind), json.as_str())?;

@@ -46,12 +46,12 @@ impl Board for RedisQueue {
     }
 
     async fn papers(&self, id: InvocationId) -> Result<Papers, Unavailable> {
+        type Found = (Option<String>, Option<String>, Option<String>, Vec<String>);
         let mut commands = ::redis::pipe();
         for kind in ["asked", "effect", "outcome"] {
             commands.get(self.key(kind, id));
         }
         commands.hvals(self.key("ballots", id));
-        type Found = (Option<String>, Option<String>, Option<String>, Vec<String>);
         let (asked, effect, outcome, ballots): Found = self.ask_all(&commands).await?;
         Ok(Papers {
             asked: asked.and_then(|json| believed("a request", &json)),

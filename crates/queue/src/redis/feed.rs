@@ -32,11 +32,11 @@ impl Feed for RedisQueue {
     }
 
     async fn read(&self, id: InvocationId, after: u64, limit: usize) -> Result<Page, Unavailable> {
+        type Found = (Option<String>, Vec<(String, Vec<String>)>);
         let mut commands = ::redis::pipe();
         commands.cmd("HGET").arg(self.key("feedhead", id)).arg("gone");
         let (feed, from) = (self.key("feed", id), format!("{}-0", after.saturating_add(1)));
         commands.cmd("XRANGE").arg(feed).arg(from).arg("+").arg("COUNT").arg(limit);
-        type Found = (Option<String>, Vec<(String, Vec<String>)>);
         let (gone, found): Found = self.ask_all(&commands).await?;
         let gone = gone.and_then(|gone| gone.parse().ok()).unwrap_or(0);
         Ok(Page { entries: found.into_iter().filter_map(entry).collect(), is_cut: after < gone })

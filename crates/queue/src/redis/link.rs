@@ -40,8 +40,7 @@ impl Trouble {
             return Self::Unreachable;
         }
         match error.kind() {
-            ErrorKind::AuthenticationFailed => Self::NotPermitted,
-            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotPermitted,
+            ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotPermitted,
             ErrorKind::Server(
                 ServerErrorKind::ReadOnly
                 | ServerErrorKind::BusyLoading

@@ -24,6 +24,7 @@ use ::redis::{FromRedisValue, Script, ToRedisArgs};
 use link::Link;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -117,12 +118,19 @@ impl RedisQueue {
     }
 }
 
+/// How many values could not be read since the process started.
+static UNREADABLE: AtomicU64 = AtomicU64::new(0);
+
 /// A value that somebody put there. What cannot be read is as good as absent, and is said without
 /// its content.
 fn believed<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Option<T> {
     let read = serde_json::from_str(json);
     if read.is_err() {
-        tracing::error!("A value in Redis is not of our making and counts as absent: {what}");
+        let times = UNREADABLE.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // Whoever can write there must not be able to fill the log as well.
+        if times.is_power_of_two() {
+            tracing::error!("A value in Redis is not of our making and counts as absent: {what}, the {times}. so far");
+        }
     }
     read.ok()
 }

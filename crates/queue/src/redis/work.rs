@@ -61,14 +61,12 @@ impl Work for RedisQueue {
         let found: Option<(String, u64, String)> = self.run(|all| &all.claim, arguments).await?;
         let Some((member, fence, load)) = found else { return Ok(None) };
         let (key, load) = (key_of(&member), believed("work", &load));
-        match (key, load) {
-            (Some(key), Some(load)) => Ok(Some(Claim { key, load, fence: Fence(fence), until })),
-            // Nobody will ever read it: it must not come back to the next claimer.
-            _ => {
-                self.run::<String>(|all| &all.finish, (member, fence)).await?;
-                Ok(None)
-            }
+        if let (Some(key), Some(load)) = (key, load) {
+            return Ok(Some(Claim { key, load, fence: Fence(fence), until }));
         }
+        // Nobody will ever read it: it must not come back to the next claimer.
+        self.run::<String>(|all| &all.finish, (member, fence)).await?;
+        Ok(None)
     }
 
     async fn renew(&self, key: JobKey, fence: Fence, now: Timestamp, lease: Duration) -> Result<Renewed, RenewError> {

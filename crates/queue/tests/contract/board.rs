@@ -53,18 +53,18 @@ pub(crate) async fn p11_a_ballot_counts_once_a_person_and_vote(place: Place, w: 
     assert_eq!(queue.papers(asked.id()).await.unwrap().ballots.len(), 3);
 }
 
-pub(crate) async fn of_outcomes_the_first_stays_and_an_effect_is_replaced(place: Place, w: World) {
+pub(crate) async fn of_outcomes_and_effects_the_first_stays(place: Place, w: World) {
     let queue = place.open();
     let (asked, effect) = w.asked("a");
     let id = asked.id();
     let (first, second) = (outcome(&w, id, Ending::Ran), outcome(&w, id, Ending::Unknown));
     assert_eq!(queue.post(id, Paper::Outcome(first.clone())).await.unwrap(), Posted::Stored);
     assert_eq!(queue.post(id, Paper::Outcome(second)).await.unwrap(), Posted::Kept);
-    queue.post(id, Paper::Effect(effect)).await.unwrap();
+    assert_eq!(queue.post(id, Paper::Effect(effect.clone())).await.unwrap(), Posted::Stored);
     let fresh = World::effect(id, "uid-2").seal(&w.worker);
-    queue.post(id, Paper::Effect(fresh.clone())).await.unwrap();
+    assert_eq!(queue.post(id, Paper::Effect(fresh)).await.unwrap(), Posted::Kept);
     let papers = queue.papers(id).await.unwrap();
-    assert_eq!((papers.outcome, papers.effect), (Some(first), Some(fresh)));
+    assert_eq!((papers.outcome, papers.effect), (Some(first), Some(effect)));
 }
 
 pub(crate) async fn what_is_asked_is_open_until_it_is_closed_and_forgotten_later(place: Place, w: World) {

@@ -105,6 +105,23 @@ pub(crate) async fn started_work_that_only_looks_is_tried_twice_more_at_most(pla
     assert_eq!(queue.reap(at(second + 60)).await.unwrap().orphans.len(), 1);
 }
 
+pub(crate) async fn cancelled_work_whose_worker_died_is_settled_and_not_forgotten(place: Place, w: World) {
+    let queue = place.open();
+    for (name, started) in [("a", false), ("b", true)] {
+        let (id, offer) = offer(&w, name, Repeat::Safe);
+        queue.enqueue(offer, at(0)).await.unwrap();
+        let claim = queue.claim(POOL, "w", at(1), LEASE).await.unwrap().unwrap();
+        if started {
+            queue.start(claim.key, claim.fence, at(2)).await.unwrap();
+        }
+        queue.cancel(id).await.unwrap();
+        let reaped = queue.reap(at(60)).await.unwrap();
+        assert_eq!((reaped.requeued.len(), reaped.orphans.len()), (0, 1), "somebody must say how it ended");
+        assert_eq!(queue.claim(POOL, "w", at(61), LEASE).await.unwrap(), None);
+        queue.finish(claim.key, reaped.orphans[0].fence).await.unwrap();
+    }
+}
+
 pub(crate) async fn a_cancelled_job_is_never_claimed(place: Place, w: World) {
     let queue = place.open();
     let (id, offer) = offer(&w, "a", Repeat::Never);

@@ -202,7 +202,7 @@ pub(crate) struct Sentinels {
     pub(crate) master: RedisServer,
     pub(crate) replica: RedisServer,
     pub(crate) nodes: Vec<u16>,
-    sentinels: Vec<(Running, tempfile::TempDir)>,
+    watchers: Vec<(Running, tempfile::TempDir)>,
 }
 
 impl Sentinels {
@@ -210,7 +210,7 @@ impl Sentinels {
         let master = RedisServer::plain();
         let more = vec![format!("replicaof 127.0.0.1 {}", master.port)];
         let replica = RedisServer::start(Options { more, ..Options::default() });
-        let mut this = Self { master, replica, nodes: Vec::new(), sentinels: Vec::new() };
+        let mut this = Self { master, replica, nodes: Vec::new(), watchers: Vec::new() };
         for _ in 0..3 {
             let folder = tempfile::tempdir().expect("there is room");
             let port = free_port();
@@ -226,7 +226,7 @@ impl Sentinels {
             std::fs::write(&path, lines.join("\n")).expect("the folder is ours");
             let running = Running::start(SENTINEL, &[path.to_string_lossy().into_owned()], folder.path());
             this.nodes.push(port);
-            this.sentinels.push((running, folder));
+            this.watchers.push((running, folder));
         }
         this.until("every Sentinel knows the replica and the others", |one| {
             let told = inline(one, "SENTINEL master main");

@@ -4,7 +4,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'held', '-inf', ARGV[1]
   local job = read_job(member)
   if not job or job.stage ~= 'held' then
     redis.call('ZREM', P .. 'held', member)
-  elseif job.started == '1' and (job['repeat'] ~= 'safe' or (tonumber(job.repeated) or 0) >= tonumber(ARGV[2])) then
+  -- Cancelled work is not tried again, and somebody must tell how it ended: perhaps its worker won fate before it died.
+  elseif job.cancelled == '1' or (job.started == '1' and (job['repeat'] ~= 'safe' or (tonumber(job.repeated) or 0) >= tonumber(ARGV[2]))) then
     redis.call('ZREM', P .. 'held', member)
     redis.call('SADD', P .. 'orphans', member)
     redis.call('HSET', job_key(member), 'stage', 'orphaned', 'fence', next_number('fence'))
