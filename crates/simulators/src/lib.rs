@@ -4,3 +4,4 @@
 //! demo and in tests. **Invariant:** a stand-in listens on 127.0.0.1 alone, and only tests and the demo link it.
 
 pub mod kubernetes;
+pub mod slack;

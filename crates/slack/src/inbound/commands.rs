@@ -1,0 +1,73 @@
+//! Slash commands.
+//!
+//! **Invariant:** the text goes on exactly as it was typed; what it means is the grammar's business.
+
+use super::account::{Home, Person, is_id};
+use super::answer::{Reply, page_of};
+use super::desk::{Deed, Desk};
+use super::form::Form;
+use super::metrics::{Cause, Kind, Outcome};
+use super::once::Name;
+use super::signature::Signed;
+use countersign_chat::{Inbound, ThreadId, Typed};
+use std::sync::Arc;
+
+/// Read by the one who typed, at once, and true whatever happens to this process afterwards.
+const RECEIVED: &str = "Received. No thread within a minute means nothing was started: ask again.";
+
+/// A line somebody typed.
+pub(super) struct Line {
+    pub(super) deed: Deed,
+    pub(super) channel: Option<String>,
+    pub(super) thread: Option<ThreadId>,
+    pub(super) text: String,
+}
+
+impl Desk {
+    pub(super) fn commanded(self: &Arc<Self>, signed: &Signed) -> Result<Reply, Cause> {
+        let form = Form::parse(signed.body())?;
+        if form.text("ssl_check") == Some("1") {
+            return Ok(Reply::empty(Kind::SslCheck, Outcome::Answered));
+        }
+        let home = Home::new(form.text("team_id"), form.text("enterprise_id"));
+        self.settings.allowed.admit(form.text("api_app_id"), home)?;
+        let trigger: Vec<Name> = form.text("trigger_id").map(Name::of_trigger).into_iter().collect();
+        if !self.is_new(signed, &trigger)? {
+            return Ok(Reply::empty(Kind::Command, Outcome::Again));
+        }
+        let line = self.line(&form, home, signed)?;
+        self.bring(line);
+        let body = serde_json::json!({ "response_type": "ephemeral", "text": RECEIVED });
+        Ok(Reply::json(Kind::Command, Outcome::Taken, body))
+    }
+
+    fn line(&self, form: &Form, home: Home<'_>, signed: &Signed) -> Result<Line, Cause> {
+        let user = form.text("user_id").ok_or(Cause::Malformed)?;
+        let person = Person::new(user, None, home, &self.settings.allowed)?;
+        let command = form.text("command").filter(|command| command.starts_with('/')).ok_or(Cause::Malformed)?;
+        let text = match form.text("text") {
+            Some(rest) => format!("{command} {rest}"),
+            None => command.to_owned(),
+        };
+        let channel = form.text("channel_id").filter(|id| is_id(id)).map(str::to_owned);
+        let response_url = form.text("response_url").map(str::to_owned);
+        let deed = Deed::new(person, response_url, form.text("trigger_id"), signed);
+        Ok(Line { deed, channel, thread: None, text })
+    }
+
+    /// Brings a line to the gateway, on a task that outlives the request.
+    pub(super) fn bring(self: &Arc<Self>, line: Line) {
+        let desk = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let Line { deed, channel, thread, text } = line;
+            let Deed { person, reach, at } = deed;
+            let membership = desk.membership(&person).await;
+            let nonce = reach.nonce.clone();
+            let typed = Typed { account: person.account, membership, channel, thread, text, nonce, at };
+            let answer = desk.gate.receive(Inbound::Typed(typed)).await;
+            if let Some(page) = page_of(&answer, desk.clock.now()) {
+                desk.tell(&reach, &page).await;
+            }
+        });
+    }
+}
