@@ -33,13 +33,20 @@ fn deciding_needs_no_network() {
 /// So the gateway holds no credential for a catalogued target and no executor.
 #[test]
 fn whoever_decides_cannot_run() {
-    never(&["gateway", "console"], &["runner", "secrets", "jail", "worker", "simulators"]);
+    never(&["gateway", "console", "slack"], &["runner", "secrets", "jail", "worker", "simulators"]);
+}
+
+/// What both programs are made of belongs to neither side.
+#[test]
+fn what_every_process_shares_reaches_neither_side() {
+    let sides = ["gateway", "chat", "slack", "console", "worker", "runner", "secrets", "jail", "simulators"];
+    never(&["service", "queue", "audit", "identity"], &sides);
 }
 
 /// So the worker holds no chat token.
 #[test]
 fn whoever_runs_cannot_talk() {
-    never(&["worker", "runner"], &["chat", "console", "gateway", "simulators"]);
+    never(&["worker", "runner"], &["chat", "slack", "console", "gateway", "simulators"]);
 }
 
 #[test]

@@ -5,31 +5,26 @@
 
 use anyhow::Context as _;
 use countersign_audit::clock::SystemClock;
-use countersign_audit::directory::Directory as Store;
-use countersign_audit::event::{Event, Kind};
-use countersign_audit::fate::Fate;
 use countersign_audit::keys::{self, DigestKey, Process};
-use countersign_audit::log::{AuditLog, Config, Limits};
+use countersign_audit::log::AuditLog;
 use countersign_chat::Chat;
 use countersign_core::certificate::Role;
-use countersign_core::digest::Digest;
 use countersign_core::principal::{Account, Principal};
-use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::{Sealer, Verifier};
-use countersign_core::tier::Isolation;
 use countersign_core::time::Clock;
 use countersign_core::warrant::CredentialClass;
 use countersign_gateway::Gateway;
 use countersign_identity::StaticDirectory;
 use countersign_jail::LauncherPath;
-use countersign_policy::catalog::Reference as CatalogReference;
 use countersign_policy::{Catalog, LivePolicy, Overrides, Source, Sources};
 use countersign_queue::{EmbeddedQueue, Queue};
-use countersign_runner::recipe::Recipe as RunnerRecipe;
-use countersign_runner::target::{Target, Targets};
-use countersign_runner::{Known, LocalJail, OwnServices, Settings as JailSettings};
-use countersign_secrets::{Recipe, Reference, StaticBroker, StaticConfig, WallLimits};
+use countersign_runner::OwnServices;
+use countersign_secrets::Recipe;
+use countersign_service::config::AuditFolders;
+use countersign_service::policy::{self, ReloadError};
+use countersign_service::stores::Stores;
 use countersign_worker::Worker;
+use countersign_worker::host::{Host, Settings as HostSettings, UIDS};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,6 +68,8 @@ pub struct Settings {
     pub extra_credentials: BTreeMap<(String, CredentialClass), Recipe>,
     /// Where people are told.
     pub chat: Arc<dyn Chat>,
+    /// Between the two sides; a file below `data` if absent.
+    pub queue: Option<Arc<dyn Queue>>,
 }
 
 impl fmt::Debug for Settings {
@@ -128,6 +125,7 @@ pub struct Installation {
     /// The policy in force at the gateway.
     pub policy: Arc<LivePolicy>,
     worker_policy: Arc<LivePolicy>,
+    host: Host,
     overrides: Overrides,
     /// Programs that are not on this host, and why.
     pub missing: Vec<(String, String)>,
@@ -154,19 +152,25 @@ impl Installation {
         let catalog = policy.current();
         let pools = pools(catalog.catalog());
         let verifier = keys_of(&places, &settings, &pools)?;
-        let queue: Arc<dyn Queue> = Arc::new(EmbeddedQueue::open(&places.queue).context("the queue cannot be opened")?);
-        let stores = Stores::open(&places, &settings)?;
+        let queue = match &settings.queue {
+            Some(queue) => queue.clone(),
+            None => Arc::new(EmbeddedQueue::open(&places.queue).context("the queue cannot be opened")?),
+        };
+        let stores = Stores::open(&folders(&places), &settings.clock)?;
         let (tasks, log_tasks) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let jail = Arc::new(jail(&places, &settings, catalog.catalog())?);
-        let broker = Arc::new(broker(&settings, catalog.catalog()));
+        let host = Host::open(host(&places, &settings), catalog.catalog())?;
 
         let gateway_sealer = Arc::new(keys::load_sealer(&places.keys, "gateway", &settings.deployment)?);
-        let log = stores.log(&gateway_sealer, &verifier, &places, &settings, &log_tasks).await?;
+        let digest_key = DigestKey::load(&places.keys.join("digest.key"))?;
+        let open = async |sealer: &Arc<Sealer>| {
+            stores.log((sealer, &verifier), digest_key.clone(), None, &settings.clock, &log_tasks).await
+        };
+        let log = open(&gateway_sealer).await?;
         let mut logs = vec![log.clone()];
         for pool in &pools {
             let sealer = Arc::new(keys::load_sealer(&places.keys, &format!("worker-{pool}"), &settings.deployment)?);
-            let log = stores.log(&sealer, &verifier, &places, &settings, &log_tasks).await?;
+            let log = open(&sealer).await?;
             logs.push(log.clone());
             Worker::start(countersign_worker::Parts {
                 name: format!("worker-{pool}"),
@@ -178,11 +182,11 @@ impl Installation {
                 queue: queue.clone(),
                 log,
                 fate: stores.fate.clone(),
-                broker: broker.clone(),
-                runner: jail.clone(),
+                broker: host.broker(),
+                runner: host.jail(),
                 sealer,
                 verifier: verifier.clone(),
-                profiles: profiles(),
+                profiles: host.profiles(),
                 at_once: 4,
                 lease: countersign_worker::LEASE,
                 tasks: tasks.clone(),
@@ -203,7 +207,7 @@ impl Installation {
             tasks: tasks.clone(),
             stop: stop.clone(),
         });
-        let missing = jail.missing().map(|(name, why)| (name.to_owned(), why.to_owned())).collect();
+        let missing = host.missing();
         let overrides = settings.overrides;
         Ok(Self {
             gateway,
@@ -211,6 +215,7 @@ impl Installation {
             places,
             policy,
             worker_policy,
+            host,
             overrides,
             missing,
             verifier,
@@ -227,10 +232,8 @@ impl Installation {
     /// # Errors
     /// Every mistake, or that the change could not be recorded; the last good policy stays.
     pub async fn reload(&self, sources: &Sources, cases: &[Source]) -> anyhow::Result<()> {
-        for (policy, log) in std::iter::once((&self.policy, self.log())).chain(self.workers()) {
-            self.reload_one(policy, log, sources, cases).await?;
-        }
-        Ok(())
+        policy::reload(&self.policy, self.log(), sources, cases, &self.overrides).await.map_err(explained)?;
+        self.reload_workers(sources, cases).await
     }
 
     /// Puts other policy files in force at the workers alone, as when their host is updated first.
@@ -238,44 +241,10 @@ impl Installation {
     /// # Errors
     /// As [`Self::reload`].
     pub async fn reload_workers(&self, sources: &Sources, cases: &[Source]) -> anyhow::Result<()> {
-        for (policy, log) in self.workers() {
-            self.reload_one(policy, log, sources, cases).await?;
+        for log in self.logs.iter().skip(1) {
+            policy::reload(&self.worker_policy, log, sources, cases, &self.overrides).await.map_err(explained)?;
         }
-        Ok(())
-    }
-
-    fn workers(&self) -> impl Iterator<Item = (&Arc<LivePolicy>, &AuditLog)> {
-        self.logs.iter().skip(1).map(|log| (&self.worker_policy, log))
-    }
-
-    /// The change is on record before it is in force, and so is a change that is not made.
-    async fn reload_one(
-        &self,
-        policy: &LivePolicy,
-        log: &AuditLog,
-        sources: &Sources,
-        cases: &[Source],
-    ) -> anyhow::Result<()> {
-        use countersign_core::policy::Policy as _;
-        let (old, new) = (policy.current().digests(), sources.digests());
-        let event = Event::of(Kind::PolicyChanged)
-            .detail("old-rbac", old.rbac.to_string())
-            .detail("old-catalog", old.catalog.to_string())
-            .detail("new-rbac", new.rbac.to_string())
-            .detail("new-catalog", new.catalog.to_string());
-        let candidate = LivePolicy::load(sources.clone(), cases, self.overrides.clone());
-        if let Err(problems) = candidate {
-            let refusal = Refusal::new(
-                Code::NoPolicy,
-                "the new policy files have mistakes; the last good ones stay in force",
-                "Mend them; `countersign check` and `countersign test` name every mistake.",
-            );
-            log.record(event.refusing(&refusal)).await.context("the refused change could not be recorded")?;
-            return Err(problems.into());
-        }
-        log.record(event).await.context("the change could not be recorded, so it was not made")?;
-        policy.reload(sources.clone(), cases)?;
-        Ok(())
+        Ok(self.host.learn(self.worker_policy.current().catalog())?)
     }
 
     /// The gateway's log, for what the console reads.
@@ -304,48 +273,17 @@ impl Installation {
     }
 }
 
-/// The stores of the log.
-struct Stores {
-    audit: Arc<Store>,
-    fate: Arc<dyn Fate>,
-    anchors: Arc<Store>,
+/// The mistakes themselves, where there are some.
+fn explained(error: ReloadError) -> anyhow::Error {
+    match error {
+        ReloadError::Mistakes(problems) => problems.into(),
+        other => other.into(),
+    }
 }
 
-impl Stores {
-    fn open(places: &Places, settings: &Settings) -> anyhow::Result<Self> {
-        let open = |path: &Path| {
-            Store::open(path, settings.clock.clone())
-                .with_context(|| format!("`{}` cannot hold the log", path.display()))
-        };
-        Ok(Self {
-            audit: Arc::new(open(&places.audit)?),
-            fate: Arc::new(open(&places.fate)?),
-            anchors: Arc::new(open(&places.anchors)?),
-        })
-    }
-
-    async fn log(
-        &self,
-        sealer: &Arc<Sealer>,
-        verifier: &Verifier,
-        places: &Places,
-        settings: &Settings,
-        tracker: &TaskTracker,
-    ) -> anyhow::Result<AuditLog> {
-        let config = Config {
-            sealer: sealer.clone(),
-            verifier: verifier.clone(),
-            sink: self.audit.clone(),
-            anchors: vec![self.anchors.clone()],
-            fate: self.fate.clone(),
-            clock: settings.clock.clone(),
-            tracker: tracker.clone(),
-            digest_key: DigestKey::load(&places.keys.join("digest.key"))?,
-            binary: None,
-            limits: Limits::default(),
-        };
-        AuditLog::open(config).await.context("the audit log cannot be opened, so nothing is accepted")
-    }
+fn folders(places: &Places) -> AuditFolders {
+    let (directory, fate) = (places.audit.clone(), places.fate.clone());
+    AuditFolders { directory, fate, anchors: vec![places.anchors.clone()] }
 }
 
 fn prepare(places: &Places) -> anyhow::Result<()> {
@@ -380,82 +318,17 @@ fn keys_of(places: &Places, settings: &Settings, pools: &[String]) -> anyhow::Re
     Ok(Verifier::new(root, settings.deployment.clone()))
 }
 
-fn jail(places: &Places, settings: &Settings, catalog: &Catalog) -> anyhow::Result<LocalJail> {
-    let jail = LocalJail::open(JailSettings {
+fn host(places: &Places, settings: &Settings) -> HostSettings {
+    HostSettings {
         launcher: settings.launcher.clone(),
-        run_folder: places.jobs.clone(),
-        recipes: RunnerRecipe::shipped(),
+        jobs: places.jobs.clone(),
         programs: settings.programs.clone(),
-        uids: 61_000..61_064,
+        uids: UIDS,
         own_services: OwnServices::default(),
-        clock: settings.clock.clone(),
-    })?;
-    let commands = catalog.commands().iter();
-    jail.learn(Known {
-        targets: targets(settings, catalog)?,
-        commands: commands.map(|(name, command)| (name.clone(), command.grammar.runner.clone())).collect(),
-    });
-    jail.probe(Isolation::Strict).context(
-        "this host cannot isolate commands as they must be; see docs/operations.md, \"What the jail needs\"",
-    )?;
-    Ok(jail)
-}
-
-fn targets(settings: &Settings, catalog: &Catalog) -> anyhow::Result<Targets> {
-    let mut targets = Targets::new();
-    for (name, cluster) in catalog.clusters() {
-        let ca = cluster.ca.as_ref().map(|reference| read(settings, reference)).transpose();
-        // A cluster whose authority cannot be read is one that nothing can run against.
-        let Ok(ca) = ca else { continue };
-        let target = Target::of_address(cluster.address.clone(), ca)
-            .with_context(|| format!("the address of cluster `{name}` is not https://host:port"))?;
-        targets.insert(name.clone(), target);
-    }
-    Ok(targets)
-}
-
-fn read(settings: &Settings, reference: &CatalogReference) -> anyhow::Result<String> {
-    use secrecy::ExposeSecret as _;
-    match reference {
-        CatalogReference::File(path) => Ok(std::fs::read_to_string(path)?),
-        CatalogReference::Env(name) => {
-            let value = settings.environment.get(name).with_context(|| format!("`{name}` is not set"))?;
-            Ok(value.expose_secret().to_owned())
-        }
-    }
-}
-
-fn broker(settings: &Settings, catalog: &Catalog) -> StaticBroker {
-    let mut credentials = BTreeMap::new();
-    for (name, cluster) in catalog.clusters() {
-        let own = &cluster.credentials;
-        let classes = [
-            (CredentialClass::Read, &own.read),
-            (CredentialClass::Sensitive, &own.sensitive),
-            (CredentialClass::Preview, &own.preview),
-            (CredentialClass::Change, &own.change),
-            (CredentialClass::Destructive, &own.destructive),
-        ];
-        for (class, reference) in classes {
-            if let Some(reference) = reference.as_ref().and_then(|it| it.to_string().parse::<Reference>().ok()) {
-                credentials.insert((name.clone(), class), Recipe::BearerToken(reference));
-            }
-        }
-    }
-    credentials.extend(settings.extra_credentials.clone());
-    let limits = catalog.limits();
-    let config = StaticConfig {
-        credentials,
-        without_credential: catalog.commands().keys().cloned().collect(),
-        wall: WallLimits { default: limits.wall, by_tool: BTreeMap::new() },
         environment: settings.environment.clone(),
-    };
-    StaticBroker::new(config, settings.clock.clone())
-}
-
-fn profiles() -> BTreeMap<Isolation, Digest> {
-    let strict = countersign_jail::profile(countersign_jail::Level::Strict);
-    [(Isolation::Strict, Digest::of(strict.as_bytes()))].into()
+        extra_credentials: settings.extra_credentials.clone(),
+        clock: settings.clock.clone(),
+    }
 }
 
 /// The clock of a real installation.

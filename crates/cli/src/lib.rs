@@ -6,8 +6,11 @@ pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod installation;
+pub mod key;
 pub mod recorder;
+pub mod solo;
 
+use countersign_service::program::Options;
 use std::process::ExitCode;
 
 /// Run infrastructure commands from chat: decided, agreed, jailed, on record.
@@ -26,12 +29,23 @@ enum What {
     Check(check::Check),
     /// Runs the cases that say what the policy must decide.
     Test(check::Test),
+    /// Runs an installation in one process: gateway and workers on one host.
+    Solo(Options),
+    /// Makes keys and certificates.
+    #[command(subcommand)]
+    Key(key::Key),
     /// Verifies the log, or tells the story of one request.
     #[command(subcommand)]
     Audit(audit::Audit),
 }
 
 impl CommandLine {
+    /// Whether it is a program that is installed, and writes its log as its configuration says.
+    #[must_use]
+    pub const fn is_installed(&self) -> bool {
+        matches!(self.what, What::Solo(_))
+    }
+
     /// Does what was asked.
     ///
     /// # Errors
@@ -41,6 +55,8 @@ impl CommandLine {
             What::Demo(demo) => demo.run().await.map(|()| ExitCode::SUCCESS),
             What::Check(check) => check.run(),
             What::Test(test) => test.run(),
+            What::Solo(options) => Ok(solo::run(&options).await),
+            What::Key(key) => key.run(),
             What::Audit(audit) => audit.run().await,
         }
     }

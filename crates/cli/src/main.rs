@@ -9,10 +9,12 @@ fn main() -> ExitCode {
     // First of all, before any thread: this program is its own jail launcher.
     countersign_jail::enter_if_asked();
     let command = CommandLine::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
-        .init();
+    if !command.is_installed() {
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+            .with_writer(std::io::stderr)
+            .init();
+    }
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("another TLS backend is linked; this build is not to be used");
         return ExitCode::from(3);

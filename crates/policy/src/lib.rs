@@ -22,12 +22,12 @@ mod policy;
 mod problems;
 mod rbac;
 mod rbac_file;
-mod reader;
+pub mod reader;
 mod selector;
-mod yaml;
+pub mod yaml;
 
 pub use catalog::{Catalog, ClusterOverride, Overrides};
 pub use live::{Change, LivePolicy};
 pub use matrix::matrix;
 pub use policy::{Policy, Source, Sources};
-pub use problems::{Problem, ProblemCode, Problems};
+pub use problems::{Mark, Problem, ProblemCode, Problems};

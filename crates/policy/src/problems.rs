@@ -7,10 +7,13 @@ use std::fmt;
 
 /// A place in a file. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mark {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) length: usize,
+pub struct Mark {
+    /// Line.
+    pub line: usize,
+    /// Column of its first character.
+    pub column: usize,
+    /// How many characters.
+    pub length: usize,
 }
 
 impl Default for Mark {
@@ -90,17 +93,21 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(file: &str, mark: Mark, code: ProblemCode, message: impl Into<String>) -> Self {
+    /// A mistake at a place.
+    pub fn new(file: &str, mark: Mark, code: ProblemCode, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), mark, code, message: message.into(), hint: None, snippet: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// What to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Cuts the three lines around the mark out of the file's text.
-    pub(crate) fn with_snippet(mut self, text: &str) -> Self {
+    #[must_use]
+    pub fn with_snippet(mut self, text: &str) -> Self {
         self.snippet = Some(snippet(text, self.mark));
         self
     }
@@ -193,7 +200,9 @@ fn harmless(text: &str) -> String {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn of(mut problems: Vec<Problem>) -> Self {
+    /// Sorted by file and place, each once.
+    #[must_use]
+    pub fn of(mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| (&a.file, a.mark, &a.message).cmp(&(&b.file, b.mark, &b.message)));
         problems.dedup();
         Self(problems)

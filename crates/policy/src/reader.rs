@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Collects what is wrong with one file.
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     problems: Vec<Problem>,
@@ -19,41 +19,44 @@ pub(crate) struct Reader<'a> {
 
 /// The entries of a map whose keys are all known and distinct.
 #[derive(Debug, Clone)]
-pub(crate) struct Fields<'n> {
-    pub(crate) at: Mark,
+pub struct Fields<'n> {
+    /// Where the map stands.
+    pub at: Mark,
     entries: Vec<(&'n str, &'n Node)>,
 }
 
 impl<'n> Fields<'n> {
-    pub(crate) fn of(&self, key: &str) -> Option<&'n Node> {
+    /// The value of a key, if it is there.
+    #[must_use]
+    pub fn of(&self, key: &str) -> Option<&'n Node> {
         let found = self.entries.iter().find(|(name, _)| *name == key);
         found.map(|(_, node)| *node)
     }
 }
 
 /// Keys that design knows and whose machinery has not shipped.
-pub(crate) type NotYet = [(&'static str, &'static str)];
+pub type NotYet = [(&'static str, &'static str)];
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(file: &'a str, text: &'a str) -> Self {
+    /// A reader of a file's text; the name is for messages.
+    #[must_use]
+    pub const fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, problems: Vec::new() }
     }
 
-    pub(crate) fn problems(self) -> Vec<Problem> {
+    /// Everything that was noted.
+    #[must_use]
+    pub fn problems(self) -> Vec<Problem> {
         self.problems
     }
 
-    pub(crate) fn note(&mut self, at: Mark, code: ProblemCode, message: impl Into<String>) {
+    /// Notes a mistake.
+    pub fn note(&mut self, at: Mark, code: ProblemCode, message: impl Into<String>) {
         self.push(Problem::new(self.file, at, code, message));
     }
 
-    pub(crate) fn note_with_hint(
-        &mut self,
-        at: Mark,
-        code: ProblemCode,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
+    /// Notes a mistake and what to write instead.
+    pub fn note_with_hint(&mut self, at: Mark, code: ProblemCode, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Problem::new(self.file, at, code, message).hint(hint));
     }
 
@@ -62,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The document's root, with `version: 1` checked; `None` ends the reading of this file.
-    pub(crate) fn document(&mut self, keys: &[&'static str], not_yet: &NotYet) -> Option<Node> {
+    pub fn document(&mut self, keys: &[&'static str], not_yet: &NotYet) -> Option<Node> {
         let root = match crate::yaml::parse(self.file, self.text) {
             Ok(root) => root,
             Err(problem) => {
@@ -104,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries of a map: only these keys, each at most once.
-    pub(crate) fn fields<'n>(
+    pub fn fields<'n>(
         &mut self,
         node: &'n Node,
         what: &str,
@@ -134,7 +137,7 @@ impl<'a> Reader<'a> {
 
     /// The entries of a map with free names as keys, in the order of the file. A key that is there
     /// twice is noted and read twice, so that the mistakes inside of both are found.
-    pub(crate) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n Key, &'n Node)>> {
+    pub fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n Key, &'n Node)>> {
         let Value::Map(entries) = &node.value else {
             self.shape(node, what, "a map of keys");
             return None;
@@ -156,7 +159,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list; anything else is a mistake.
-    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         if let Value::List(items) = &node.value {
             items
         } else {
@@ -166,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One item, or a list of them; an empty list is a mistake.
-    pub(crate) fn one_or_more<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub fn one_or_more<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         match &node.value {
             Value::List(items) if items.is_empty() => {
                 self.note(node.at, ProblemCode::Empty, format!("{what} is an empty list"));
@@ -177,7 +180,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, what: &str) -> Option<&'n Node> {
+    /// The value of a key that must be there.
+    pub fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, what: &str) -> Option<&'n Node> {
         let found = fields.of(key);
         if found.is_none() {
             let message = format!("{what} needs `{key}`");
@@ -187,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Any text in one line without characters that deceive.
-    pub(crate) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+    pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let Value::Text(text) = &node.value else {
             if matches!(node.value, Value::Bool(_) | Value::Int(_) | Value::Float) {
                 let message = format!("{what} is text; this is a number or a boolean");
@@ -211,12 +215,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A name: visible ASCII that separates nothing, so that no two names look alike.
-    pub(crate) fn name<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+    pub fn name<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let text = self.text(node, what)?;
         self.check_name(node.at, text, what).then_some(text)
     }
 
-    pub(crate) fn check_name(&mut self, at: Mark, text: &str, what: &str) -> bool {
+    /// Whether a text can be a name; notes it if not.
+    pub fn check_name(&mut self, at: Mark, text: &str, what: &str) -> bool {
         let bad = text.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.:@/+=".contains(*c)));
         match bad {
             None if !text.is_empty() => true,
@@ -234,7 +239,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of these words.
-    pub(crate) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(node, what)?;
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
@@ -245,7 +250,8 @@ impl<'a> Reader<'a> {
         found.map(|(_, value)| *value)
     }
 
-    pub(crate) fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
+    /// `true` or `false`.
+    pub fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
         if let Value::Bool(value) = node.value {
             return Some(value);
         }
@@ -254,7 +260,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within these bounds, both included.
-    pub(crate) fn whole(&mut self, node: &Node, what: &str, min: i64, max: i64) -> Option<i64> {
+    pub fn whole(&mut self, node: &Node, what: &str, min: i64, max: i64) -> Option<i64> {
         let Value::Int(value) = node.value else {
             self.shape(node, what, "a whole number");
             return None;
@@ -268,7 +274,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `90s`, `30m`, `4h`, `1d`; at least a second.
-    pub(crate) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+    pub fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
         let text = self.text(node, what)?;
         let parsed = duration(text);
         if parsed.is_none() {
@@ -280,7 +286,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An instant with its offset from UTC.
-    pub(crate) fn instant(&mut self, node: &Node, what: &str) -> Option<Timestamp> {
+    pub fn instant(&mut self, node: &Node, what: &str) -> Option<Timestamp> {
         let text = self.text(node, what)?;
         match text.parse::<Timestamp>() {
             Ok(at) => Some(at),
@@ -308,7 +314,8 @@ impl<'a> Reader<'a> {
 }
 
 /// One whole number and one unit; several together are for parameters, not for rules.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
     let seconds = match unit {
@@ -323,7 +330,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// "did you mean `operator`?", or the whole list when nothing is near.
-pub(crate) fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>, what: &str) -> String {
+pub fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>, what: &str) -> String {
     let known: Vec<&str> = known.collect();
     let near = similar::get_close_matches(word, &known, 1, 0.6);
     let list = known.join(", ");

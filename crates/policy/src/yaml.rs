@@ -10,34 +10,47 @@ use std::fmt;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) at: Mark,
-    pub(crate) value: Value,
+pub struct Node {
+    /// Where.
+    pub at: Mark,
+    /// What.
+    pub value: Value,
 }
 
 /// What YAML can say. Scalars keep the type their spelling has.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Int(i64),
     /// A number that is not a whole one, or too large for one; no key takes it.
     Float,
+    /// Everything else without structure.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// A map in the order of the file, duplicates included.
     Map(Vec<(Key, Node)>),
 }
 
 /// A key of a map and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub(crate) at: Mark,
-    pub(crate) text: String,
+pub struct Key {
+    /// Where.
+    pub at: Mark,
+    /// The key itself.
+    pub text: String,
 }
 
 /// Parses one document with the strict options.
+///
+/// # Errors
+/// The first mistake in the syntax.
 #[expect(clippy::result_large_err, reason = "one problem a file, on a path that runs once a reload")]
-pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problem> {
+pub fn parse(file: &str, text: &str) -> Result<Node, Problem> {
     if text.trim().is_empty() {
         let mark = Mark::default();
         return Err(Problem::new(file, mark, ProblemCode::Syntax, "the file is empty").hint("begin with `version: 1`"));

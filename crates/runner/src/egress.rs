@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// Connections of one job at a time; kubectl uses two or three.
-const MOST_CONNECTIONS: usize = 32;
+/// Connections of one job at a time. kubectl uses two or three, and one an object when the server does not speak HTTP/2.
+const MOST_CONNECTIONS: usize = 256;
 
 /// Refusals that are kept word for word; the rest is counted.
 const MOST_NOTES: usize = 8;

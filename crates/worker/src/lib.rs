@@ -5,6 +5,7 @@
 //! record; whatever happens, an outcome is owed and written. It holds no chat token.
 
 mod effect;
+pub mod host;
 mod job;
 mod look;
 mod people;
@@ -17,10 +18,10 @@ use countersign_audit::log::AuditLog;
 use countersign_core::digest::Digest;
 use countersign_core::seal::{Sealer, Verifier};
 use countersign_core::tier::Isolation;
-use countersign_core::time::Clock;
+use countersign_core::time::{Clock, Timestamp};
 use countersign_identity::Directory;
 use countersign_policy::LivePolicy;
-use countersign_queue::{Queue, Topic};
+use countersign_queue::{Queue, Topic, Unavailable};
 use countersign_runner::Runner;
 use countersign_secrets::Broker;
 use std::collections::BTreeMap;
@@ -79,6 +80,14 @@ impl fmt::Debug for Parts {
     }
 }
 
+impl Parts {
+    /// The time that leases are counted in: the queue's, so that a worker whose clock is ahead
+    /// does not take the work of the others for abandoned.
+    async fn lease_time(&self) -> Result<Timestamp, Unavailable> {
+        Ok(self.queue.time().await?.unwrap_or_else(|| self.clock.now()))
+    }
+}
+
 /// How long a claim is usually leased: a command whose worker died is missed so long.
 pub const LEASE: Duration = Duration::from_secs(15);
 
@@ -107,13 +116,20 @@ impl Worker {
         let parts = self.parts();
         let places = Arc::new(Semaphore::new(parts.at_once));
         let mut news = parts.queue.listen(Topic::Pool(parts.pool.clone()));
+        let mut is_away = false;
         loop {
             let place = tokio::select! {
                 place = places.clone().acquire_owned() => place,
                 () = parts.stop.cancelled() => return,
             };
             let Ok(place) = place else { return };
-            match parts.queue.claim(&parts.pool, &parts.name, parts.clock.now(), parts.lease).await {
+            let claimed = match parts.lease_time().await {
+                Ok(now) => parts.queue.claim(&parts.pool, &parts.name, now, parts.lease).await,
+                Err(error) => Err(error),
+            };
+            // Said once: hints come as often as anybody likes.
+            let was_away = std::mem::replace(&mut is_away, claimed.is_err());
+            match claimed {
                 Ok(Some(claim)) => {
                     let worker = self.clone();
                     parts.tasks.spawn(async move {
@@ -122,8 +138,8 @@ impl Worker {
                     });
                     continue;
                 }
-                Ok(None) => {}
-                Err(error) => tracing::warn!("No work could be claimed: {error}"),
+                Err(error) if !was_away => tracing::warn!("No work can be claimed: {error}"),
+                Ok(None) | Err(_) => {}
             }
             drop(place);
             tokio::select! {

@@ -75,6 +75,7 @@ impl Demo {
             own,
             rbac: None,
             catalog: None,
+            queue: None,
         }
     }
 

@@ -11,6 +11,7 @@ use countersign_core::time::Clock;
 use countersign_jail::LauncherPath;
 use countersign_policy::catalog::{Credentials, Reference};
 use countersign_policy::{ClusterOverride, Overrides, Source, Sources};
+use countersign_queue::Queue;
 use countersign_simulators::kubernetes::{Cluster, Seed};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +52,8 @@ pub struct Options {
     pub rbac: Option<String>,
     /// catalog.yaml's text; the shipped one if absent.
     pub catalog: Option<String>,
+    /// Between the two sides; a file below `data` if absent.
+    pub queue: Option<Arc<dyn Queue>>,
 }
 
 impl fmt::Debug for Options {
@@ -117,6 +120,7 @@ impl World {
             environment: BTreeMap::new(),
             extra_credentials: options.own.map(|own| own.credentials()).unwrap_or_default(),
             chat: options.chat,
+            queue: options.queue,
         })
         .await?;
         Ok(Self { installation, clusters, people, worker_people, tasks, stop })

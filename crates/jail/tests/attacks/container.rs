@@ -78,7 +78,7 @@ fn forbidden() -> BpfProgram {
         libc::CLONE_NEWNET,
     ];
     let asks_for = |flag: libc::c_int| {
-        let flag = flag as u64;
+        let flag = u64::from(flag.unsigned_abs());
         let set = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(flag), flag).unwrap();
         SeccompRule::new(vec![set]).unwrap()
     };

@@ -101,7 +101,8 @@ fn status() {
     println!("capabilities {}", if none { "none".to_owned() } else { format!("{capabilities:?}") });
     println!("root {}", rustix::process::geteuid().is_root() || rustix::process::getuid().is_root());
     // The mode is asked for by a call the list does not have; its refusal is the filter's.
-    let listed = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } == -1 && io::Error::last_os_error().raw_os_error() == Some(1);
+    let listed =
+        unsafe { libc::prctl(libc::PR_GET_SECCOMP) } == -1 && io::Error::last_os_error().raw_os_error() == Some(1);
     println!("seccomp {}", if listed { 2 } else { 0 });
 }
 

@@ -261,7 +261,7 @@ pub(crate) fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Se
 }
 
 /// User ids that no other job of this machine has: at `nested` everything of a job's user is killed with it.
-fn job_users() -> std::ops::Range<u32> {
+pub(crate) fn job_users() -> std::ops::Range<u32> {
     let first = 400_000 + std::process::id() * 16;
     first..first + 16
 }

@@ -1,0 +1,263 @@
+//! `countersign.yaml`: everything one process is told.
+//!
+//! **Invariant:** unknown and duplicate keys are refused, every mistake is reported at once, and a
+//! secret is named by a reference, never written.
+
+mod environment;
+mod mask;
+mod read;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use environment::{Environment, variables};
+pub use secret::{SecretError, SecretReference};
+
+use countersign_policy::{Problems, Source};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Which program reads the file: each takes its own sections and refuses the others'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `countersign-gateway`.
+    Gateway,
+    /// `countersign-worker`.
+    Worker,
+    /// `countersign solo`: both in one process.
+    Solo,
+}
+
+impl Part {
+    pub(crate) const fn speaks(self) -> bool {
+        matches!(self, Self::Gateway | Self::Solo)
+    }
+
+    pub(crate) const fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::Solo)
+    }
+}
+
+/// One process's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of the installation, part of every seal.
+    pub deployment: String,
+    /// What operators read.
+    pub log: Log,
+    /// Where `/healthz`, `/readyz` and `/metrics` are.
+    pub listen: SocketAddr,
+    /// The two files people edit, and their cases.
+    pub policy: PolicyFiles,
+    /// The directory file.
+    pub people: PathBuf,
+    /// This process's keys.
+    pub keys: Keys,
+    /// Where the log is.
+    pub audit: AuditFolders,
+    /// What lies between gateways and workers.
+    pub queue: Queue,
+    /// Slack; gateways have it.
+    pub slack: Option<Slack>,
+    /// What runs commands; workers have it.
+    pub worker: Option<Worker>,
+    /// How long running work may take after SIGTERM.
+    pub drain: Duration,
+}
+
+/// What operators read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least severe that is written.
+    pub level: Level,
+    /// How a line looks.
+    pub format: Format,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// Somebody must act.
+    Error,
+    /// Something did not work and is tried again or refused.
+    Warn,
+    /// Starts, stops, reloads.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For eyes.
+    Text,
+}
+
+/// Where the policy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFiles {
+    /// Who may do what.
+    pub rbac: PathBuf,
+    /// What there is, and where.
+    pub catalog: PathBuf,
+    /// A folder of case files that must pass; none if absent.
+    pub cases: Option<PathBuf>,
+}
+
+/// Where this process's keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// The installation's public root key.
+    pub root: PathBuf,
+    /// The key for keyed digests.
+    pub digest: PathBuf,
+    /// The process's own key and certificate. Of the gateway, where one process is both.
+    pub process: KeyFiles,
+    /// The worker's, where one process is both.
+    pub worker: Option<KeyFiles>,
+}
+
+/// A key and its certificate: `<folder>/<name>.key` and `<folder>/<name>.cert.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// The process's name.
+    pub name: String,
+}
+
+/// Where the log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFolders {
+    /// Records, heads, outputs.
+    pub directory: PathBuf,
+    /// Fates and outcomes: a store of their own.
+    pub fate: PathBuf,
+    /// Where signed heads are kept a second time.
+    pub anchors: Vec<PathBuf>,
+}
+
+/// What lies between gateways and workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queue {
+    /// A file; one process alone.
+    Embedded(PathBuf),
+    /// Redis.
+    Redis(Redis),
+}
+
+/// How Redis is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Where.
+    pub address: RedisAddress,
+    /// The ACL user.
+    pub user: Option<String>,
+    /// Where its password is.
+    pub password: Option<SecretReference>,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// A file with the authority of its certificate; the system's authorities if absent.
+    pub ca: Option<PathBuf>,
+    /// After so long it is away.
+    pub deadline: Duration,
+}
+
+/// One server, or those who know the master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisAddress {
+    /// Host and port.
+    Server(String, u16),
+    /// Sentinel.
+    Sentinel {
+        /// Host and port of each.
+        nodes: Vec<(String, u16)>,
+        /// The master's name.
+        master: String,
+    },
+}
+
+/// How Slack is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slack {
+    /// Where Slack's requests arrive; a proxy in front of it speaks TLS.
+    pub listen: SocketAddr,
+    /// The app's id.
+    pub app: String,
+    /// Workspaces that are served.
+    pub teams: Vec<String>,
+    /// Enterprise Grid organisations that are served.
+    pub enterprises: Vec<String>,
+    /// What requests are signed with.
+    pub signing_secret: SecretReference,
+    /// What they were signed with until lately.
+    pub previous_signing_secret: Option<SecretReference>,
+    /// The bot's token.
+    pub bot_token: SecretReference,
+    /// Address of the Web API.
+    pub api: String,
+}
+
+/// What runs commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Pools whose jobs it takes.
+    pub pools: Vec<String>,
+    /// What its name begins with; the host's name if absent.
+    pub name: Option<String>,
+    /// How many commands of each pool run at once.
+    pub at_once: usize,
+    /// How long a claim is leased.
+    pub lease: Duration,
+    /// The program that builds jails.
+    pub launcher: PathBuf,
+    /// A folder of this worker's own for running jobs.
+    pub jobs: PathBuf,
+    /// Host user ids for jobs.
+    pub uids: Range<u32>,
+    /// Programs at other places than their recipes say.
+    pub programs: BTreeMap<String, PathBuf>,
+}
+
+impl Config {
+    /// Reads a configuration: the file, and over it what the environment says.
+    ///
+    /// # Errors
+    /// Every mistake at once. None of them repeats a secret that was written in its place.
+    pub fn read(part: Part, file: &Source, environment: &Environment) -> Result<Self, Problems> {
+        read::config(part, file, environment)
+    }
+
+    /// The part only gateways have.
+    ///
+    /// # Panics
+    /// In a worker: its configuration has none.
+    #[must_use]
+    pub const fn slack(&self) -> &Slack {
+        self.slack.as_ref().expect("a gateway's configuration is not read without it")
+    }
+
+    /// The part only workers have.
+    ///
+    /// # Panics
+    /// In a gateway: its configuration has none.
+    #[must_use]
+    pub const fn worker(&self) -> &Worker {
+        self.worker.as_ref().expect("a worker's configuration is not read without it")
+    }
+}
+
+impl KeyFiles {
+    fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_owned();
+        Some(Self { folder: path.parent()?.to_owned(), name })
+    }
+}

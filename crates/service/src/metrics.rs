@@ -1,0 +1,95 @@
+//! Numbers for operators, as Prometheus reads them.
+//!
+//! **Invariant:** a number, a name, a dependency or a pool; never what somebody typed.
+
+use countersign_audit::log::AuditLog;
+use countersign_core::certificate::Role;
+use countersign_core::time::Timestamp;
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Counters of every process: name and meaning.
+pub const COUNTERS: &[(&str, &str)] = &[
+    ("countersign_audit_records_total", "Records that are durable."),
+    ("countersign_audit_segments_total", "Segments that are durable."),
+    ("countersign_audit_failed_puts_total", "Segments the store did not take or not in time; each is tried again."),
+    ("countersign_audit_failed_heads_total", "Signed heads that were not stored in one of their places."),
+    ("countersign_audit_unclosed_total", "Runs that were begun and dropped without an outcome."),
+    ("countersign_reloads_total", "Reloads by SIGHUP, by `result`: changed, unchanged, refused."),
+];
+
+/// Gauges of every process: name and meaning.
+pub const GAUGES: &[(&str, &str)] = &[
+    ("countersign_ready", "1 when the `dependency` answers, 0 when it is away."),
+    (
+        "countersign_certificate_expires_seconds",
+        "When this process's certificate ends, in seconds since 1970, by `role`.",
+    ),
+    ("countersign_audit_writable", "1 when the last write of the log went well."),
+    ("countersign_audit_skew_milliseconds", "The store's clock minus the own one, at the last write."),
+];
+
+/// What is counted, ready to be read.
+#[derive(Clone)]
+pub struct Numbers {
+    prometheus: Option<PrometheusHandle>,
+}
+
+impl std::fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Numbers")
+    }
+}
+
+impl Numbers {
+    /// Counts from now on. Only the first of a process does.
+    #[must_use]
+    pub fn start() -> Self {
+        let prometheus = PrometheusBuilder::new().install_recorder().ok();
+        for (name, meaning) in COUNTERS {
+            describe_counter!(*name, *meaning);
+        }
+        for (name, meaning) in GAUGES {
+            describe_gauge!(*name, *meaning);
+        }
+        Self { prometheus }
+    }
+
+    /// The page that Prometheus reads.
+    #[must_use]
+    pub fn page(&self, logs: &[AuditLog]) -> String {
+        audit(logs);
+        self.prometheus.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+    }
+}
+
+fn audit(logs: &[AuditLog]) {
+    for log in logs {
+        let (gauges, role) = (log.gauges(), log.writer().role().as_str());
+        counter!("countersign_audit_records_total", "role" => role).absolute(gauges.records.load(Relaxed));
+        counter!("countersign_audit_segments_total", "role" => role).absolute(gauges.segments.load(Relaxed));
+        counter!("countersign_audit_failed_puts_total", "role" => role).absolute(gauges.failed_puts.load(Relaxed));
+        counter!("countersign_audit_failed_heads_total", "role" => role).absolute(gauges.failed_heads.load(Relaxed));
+        counter!("countersign_audit_unclosed_total", "role" => role).absolute(gauges.unclosed.load(Relaxed));
+        gauge!("countersign_audit_writable", "role" => role).set(f64::from(u8::from(gauges.writable.load(Relaxed))));
+        let skew = i32::try_from(gauges.skew_millis.load(Relaxed)).map_or(f64::MAX, f64::from);
+        gauge!("countersign_audit_skew_milliseconds", "role" => role).set(skew);
+    }
+}
+
+/// When a process's certificate ends.
+pub(crate) fn certificate(role: Role, ends: Timestamp) {
+    let seconds = u32::try_from(ends.as_millis() / 1_000).map_or(f64::INFINITY, f64::from);
+    gauge!("countersign_certificate_expires_seconds", "role" => role.as_str()).set(seconds);
+}
+
+/// One reload.
+pub fn reloaded(result: &'static str) {
+    counter!("countersign_reloads_total", "result" => result).increment(1);
+}
+
+/// Whether a dependency answered.
+pub(crate) fn ready(dependency: &'static str, answers: bool) {
+    gauge!("countersign_ready", "dependency" => dependency).set(f64::from(u8::from(answers)));
+}

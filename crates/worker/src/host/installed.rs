@@ -1,0 +1,139 @@
+//! The worker's part of an installed process: alone in `countersign-worker`, beside a gateway in
+//! `countersign solo`.
+//!
+//! **Invariant:** nothing is claimed before the policy is loaded, the jail proven and the log open.
+
+use crate::host::{Host, HostError, Settings, fresh_name};
+use crate::{Parts, Worker};
+use anyhow::Context as _;
+use countersign_audit::log::AuditLog;
+use countersign_core::certificate::Role;
+use countersign_core::digest::Digest;
+use countersign_core::id::KeyId;
+use countersign_core::tier::Isolation;
+use countersign_identity::StaticDirectory;
+use countersign_jail::LauncherPath;
+use countersign_policy::LivePolicy;
+use countersign_queue::Queue;
+use countersign_runner::OwnServices;
+use countersign_service::config::PolicyFiles;
+use countersign_service::health::Health;
+use countersign_service::policy::{self, Reloaded};
+use countersign_service::program::{Failure, Program};
+use countersign_service::stores::{Identity, Stores};
+use std::sync::Arc;
+
+/// A worker that was started as its configuration says.
+#[derive(Debug)]
+pub struct Installed {
+    log: AuditLog,
+    policy: Arc<LivePolicy>,
+    host: Host,
+    files: PolicyFiles,
+    key: KeyId,
+    /// Its key is held while the process runs.
+    _identity: Identity,
+}
+
+impl Installed {
+    /// Starts a worker for each pool.
+    ///
+    /// # Errors
+    /// [`Failure`]: the files are wrong, or the host does not allow it.
+    pub async fn start(
+        program: &Program,
+        queue: &Arc<dyn Queue>,
+        stores: &Stores,
+        binary: Option<Digest>,
+    ) -> Result<Self, Failure> {
+        let config = &program.config;
+        let policy = Arc::new(program.policy().map_err(Failure::Wrong)?);
+        let identity = program.identity(Role::Worker).map_err(Failure::Wrong)?;
+        let digest_key = program.digest_key().map_err(Failure::Wrong)?;
+        let host = open_host(program, &policy).await?;
+        let who = (&identity.sealer, &identity.verifier);
+        let log = stores.log(who, digest_key, binary, &program.clock, &program.life.last).await;
+        let log = log.map_err(Failure::Unable)?;
+        let name = fresh_name(config.worker().name.as_deref());
+        for pool in &config.worker().pools {
+            Worker::start(Parts {
+                name: name.clone(),
+                pool: pool.clone(),
+                deployment: config.deployment.clone(),
+                clock: program.clock.clone(),
+                policy: policy.clone(),
+                directory: Arc::new(StaticDirectory::new(&config.people)),
+                queue: queue.clone(),
+                log: log.clone(),
+                fate: stores.fate.clone(),
+                broker: host.broker(),
+                runner: host.jail(),
+                sealer: identity.sealer.clone(),
+                verifier: identity.verifier.clone(),
+                profiles: host.profiles(),
+                at_once: config.worker().at_once,
+                lease: config.worker().lease,
+                tasks: program.life.tasks.clone(),
+                stop: program.life.stop.clone(),
+                abort: program.life.abort.clone(),
+            });
+        }
+        tracing::info!(worker = name, writer = %log.writer(), "Claiming");
+        let key = identity.sealer.key_id();
+        Ok(Self { log, policy, host, files: config.policy.clone(), key, _identity: identity })
+    }
+
+    /// Its log.
+    #[must_use]
+    pub const fn log(&self) -> &AuditLog {
+        &self.log
+    }
+
+    /// Puts the policy's files as they are now in force, and says how that went.
+    pub async fn reload(&self) {
+        if policy::reload_and_tell(&self.policy, &self.log, &self.files).await != Some(Reloaded::Changed) {
+            return;
+        }
+        if let Err(error) = self.host.learn(self.policy.current().catalog()) {
+            tracing::error!("The new catalog's targets cannot be used, the old ones stay: {error}");
+        }
+    }
+
+    /// What it needs.
+    #[must_use]
+    pub fn health(self: &Arc<Self>, health: Health, program: &Program, stores: &Stores) -> Health {
+        let this = self.clone();
+        let jail = move || {
+            let proven = this.host.profiles().contains_key(&Isolation::Strict);
+            std::future::ready(if proven { Ok(()) } else { Err("it does not hold what it promises".to_owned()) })
+        };
+        health
+            .needs_log(self.log.clone(), stores.audit.clone(), self.key.clone(), program.clock.clone())
+            .needs("jail", jail)
+    }
+}
+
+async fn open_host(program: &Program, policy: &Arc<LivePolicy>) -> Result<Host, Failure> {
+    let worker = program.config.worker();
+    let launcher = LauncherPath::new(&worker.launcher).map_err(Failure::wrong)?;
+    let settings = Settings {
+        launcher,
+        jobs: worker.jobs.clone(),
+        programs: worker.programs.clone(),
+        uids: worker.uids.clone(),
+        own_services: OwnServices(countersign_service::queue::addresses(&program.config).await),
+        environment: program.environment.all().clone(),
+        extra_credentials: std::collections::BTreeMap::new(),
+        clock: program.clock.clone(),
+    };
+    let policy = policy.clone();
+    let opened = tokio::task::spawn_blocking(move || Host::open(settings, policy.current().catalog())).await;
+    let host = opened.context("preparing the jail died").map_err(Failure::Unable)?.map_err(|error| match error {
+        HostError::Address(..) => Failure::wrong(error),
+        other => Failure::unable(other),
+    })?;
+    for (name, why) in host.missing() {
+        tracing::warn!(program = name, why, "It cannot be used, so nothing that needs it runs here");
+    }
+    Ok(host)
+}
