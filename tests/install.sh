@@ -4,7 +4,11 @@
 # Debian packages, as `program:package`; the program tells whether the package is needed.
 packages=(
   "/usr/bin/kubectl:kubernetes-client"   # a real kubectl, 1.20; newer ones are taken when they are there
+  "/usr/bin/redis-server:redis-server"   # the production queue
+  "/usr/bin/redis-sentinel:redis-sentinel" # its failover
+  "/usr/bin/bwrap:bubblewrap"            # the peer of the jail's launch bench
 )
+command -v npm >/dev/null || packages+=("/usr/bin/npm:npm") # other people's programs of tests/npm
 
 install_missing() {
   local wanted=() entry program package
@@ -18,6 +22,18 @@ install_missing() {
   $sudo apt-get update -q >"$log" 2>&1 &&
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}" >>"$log" 2>&1 ||
     { tail -n 30 "$log"; return 1; }
+}
+
+# Installs the programs of tests/npm, in exactly the locked versions, where git does not look. Not by `npm ci`: it
+# wants every optional package of other platforms to be in the lock, and those are not everywhere to be had.
+install_from_npm() {
+  local home=.cache/npm
+  cmp -s tests/npm/package-lock.json "$home/installed.lock" && return 0
+  echo "installing: the programs of tests/npm"
+  rm -rf "$home" && mkdir -p "$home" && cp tests/npm/package.json tests/npm/package-lock.json "$home/" &&
+    npm install --prefix "$home" --ignore-scripts --no-audit --no-fund >"$log" 2>&1 &&
+    cmp "$home/package-lock.json" tests/npm/package-lock.json >>"$log" &&
+    cp tests/npm/package-lock.json "$home/installed.lock" || { tail -n 30 "$log"; return 1; }
 }
 
 # Programs that are in no registry: tests that need one use it when it is there.

@@ -13,7 +13,7 @@ use countersign_jail::{
 };
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Rival, machine, ms, ratio, take_turns};
+use support::{Rival, machine, ms, ratio, rounds, stopwatch, take_turns};
 
 const PROGRAM: &str = "/usr/bin/true";
 const BWRAP: &str = "/usr/bin/bwrap";
@@ -21,7 +21,7 @@ const ROUNDS: usize = 400;
 
 fn main() {
     countersign_jail::enter_if_asked();
-    let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = rounds(ROUNDS);
     let scratch = tempfile::tempdir().expect("a folder for the homes of level nested");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(scratch.path(), open).expect("the folder is ours");
@@ -43,8 +43,8 @@ fn rivals(scratch: &Path) -> Vec<Rival<'static>> {
     let own = LauncherPath::this_program();
     let home = scratch.join("home").to_string_lossy().into_owned();
     let mut rivals = vec![
-        Rival { name: "bare", work: Box::new(bare) },
-        Rival { name: "bwrap, all namespaces", work: Box::new(bubblewrap) },
+        Rival { name: "bare", work: Box::new(|| stopwatch(bare)) },
+        Rival { name: "bwrap, all namespaces", work: Box::new(|| stopwatch(bubblewrap)) },
         jailed("ours, strict", own.clone(), plan(Level::Strict, "/home/job".into())),
         jailed("ours, nested", own, plan(Level::Nested, home)),
     ];
@@ -85,7 +85,7 @@ fn ended(mut command: Command) {
 }
 
 fn jailed(name: &'static str, launcher: LauncherPath, plan: Plan) -> Rival<'static> {
-    Rival { name, work: Box::new(move || launch(&plan, &launcher)) }
+    Rival { name, work: Box::new(move || stopwatch(|| launch(&plan, &launcher))) }
 }
 
 fn launch(plan: &Plan, launcher: &LauncherPath) {

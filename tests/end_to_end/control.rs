@@ -49,6 +49,7 @@ async fn world_of(folder: &Path, catalog: String) -> World {
         own: None,
         rbac: None,
         catalog: Some(catalog),
+        queue: None,
     })
     .await
 }
@@ -99,7 +100,7 @@ async fn p57_stopping_ends_what_runs_and_records_it() {
 }
 
 /// A change in the sandbox that the gateway itself cleared and sealed, and that nobody offered yet.
-fn cleared(w: &World) -> (InvocationId, Sealed<Job>) {
+pub(crate) fn cleared(w: &World) -> (InvocationId, Sealed<Job>) {
     let policy = w.demo.installation.policy.current();
     let context = countersign_command::Context::default();
     let text = "/kubectl scale deployment api --replicas=0 -n payments --context dev --apply";
@@ -169,6 +170,23 @@ async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
     let dev = &w.demo.clusters["dev"];
     assert!(!dev.requests().iter().any(countersign_simulators::kubernetes::Recorded::mutated));
     w.end().await;
+}
+
+/// The same, and meanwhile the job's time is over: what has started is not closed as expired.
+#[tokio::test]
+async fn p04_what_has_started_is_unknown_although_it_would_be_refused_now() {
+    let clock = Arc::new(ManualClock::at(system_clock().now()));
+    let w = World::with(clock.clone(), None).await;
+    let (id, job) = cleared(&w);
+    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).expect("it is there");
+    let attempt = Attempt::from_random([7; 16]);
+    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
+    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
+    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    clock.advance(Duration::from_mins(6));
+    let outcome = settled(&w, id, job).await;
+    assert_eq!((outcome.ending, w.runs(id).await), (Ending::Unknown, 0));
+    w.stop().await;
 }
 
 #[tokio::test]

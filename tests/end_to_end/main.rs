@@ -5,8 +5,12 @@
 
 mod attacks;
 mod control;
+mod left_behind;
+mod over_redis;
 mod own_cluster;
 mod programs;
+#[path = "../../crates/queue/tests/redis_server/mod.rs"]
+mod redis_server;
 mod scenarios;
 mod tampering;
 mod two_gateways;

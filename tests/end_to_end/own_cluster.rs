@@ -28,6 +28,7 @@ async fn an_own_cluster_can_be_read_and_never_changed() {
         own: Some(own),
         rbac: None,
         catalog: None,
+        queue: None,
     })
     .await;
     let id = w.asks("dee", "/kubectl get pods -n payments --context mine").await;

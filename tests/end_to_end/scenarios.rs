@@ -8,6 +8,7 @@ use countersign::recorder::Recorder;
 use countersign_audit::event::Kind;
 use countersign_chat::{Answer, Button, EffectView, Notice, State};
 use countersign_core::refusal::Code;
+use countersign_core::tier::Tier;
 use std::sync::Arc;
 
 #[tokio::test]
@@ -43,6 +44,21 @@ async fn a_destructive_command_waits_for_two_people() {
     let slots: Vec<_> = intent.event.ballots.iter().flat_map(|note| note.slots.clone()).collect();
     assert_eq!(slots.len(), 2, "{slots:?}");
     assert!(slots.contains(&"prod-destructive: sre".to_owned()), "{slots:?}");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn every_example_that_reads_runs() {
+    let w = World::start().await;
+    let catalog = w.demo.installation.policy.current();
+    let reads = catalog.catalog().commands().values().filter(|command| command.grammar.tier == Tier::Read);
+    let examples: Vec<_> = reads.flat_map(|command| command.grammar.examples.clone()).collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let id = w.asks("dee", &format!("/{example}")).await;
+        let (state, thread) = w.ended(id).await;
+        assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
+    }
     w.end().await;
 }
 
@@ -170,6 +186,7 @@ async fn a_restarted_installation_takes_up_what_was_asked() {
         own: None,
         rbac: None,
         catalog: None,
+        queue: None,
     };
     let before = World::around(options).await;
     let id = before.asks("ann", "/restart-report service=checkout --apply").await;

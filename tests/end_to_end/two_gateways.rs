@@ -61,6 +61,7 @@ impl Pair {
             own: None,
             rbac: None,
             catalog: Some(format!("{CATALOG}{COMMAND}")),
+            queue: None,
         })
         .await;
         for people in [&world.demo.people, &world.demo.worker_people] {
@@ -79,8 +80,8 @@ impl Pair {
     /// Brings one delivery to both gateways at the same moment.
     async fn at_once(&self, first: Inbound, second: Inbound) -> [Answer; 2] {
         let [one, two] = self.both();
-        let one = tokio::spawn(async move { one.receive(first).await });
-        let two = tokio::spawn(async move { two.receive(second).await });
+        let one = self.tasks.spawn(async move { one.receive(first).await });
+        let two = self.tasks.spawn(async move { two.receive(second).await });
         [one.await.unwrap(), two.await.unwrap()]
     }
 

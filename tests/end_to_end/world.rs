@@ -57,6 +57,7 @@ impl World {
             own: None,
             rbac,
             catalog: None,
+            queue: None,
         };
         let world = Self::try_around(options).await?;
         Ok(Self { data, ..world })

@@ -1,0 +1,192 @@
+//! What a gateway left half done, or could not write, is gone on with.
+
+#![expect(clippy::unwrap_used, reason = "a world that does not answer ends its test")]
+
+use crate::world::{World, launcher};
+use countersign::demo::tour::account;
+use countersign::demo::world::{CATALOG, Options};
+use countersign::installation::system_clock;
+use countersign_audit::directory::Directory;
+use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
+use countersign_audit::keys;
+use countersign_audit::testing::ManualClock;
+use countersign_chat::{Button, State};
+use countersign_core::effect::Effect;
+use countersign_core::id::{Attempt, InvocationId, Origin};
+use countersign_core::invocation::{Invocation, Pending, Receipt, Resumed, Ruling};
+use countersign_core::policy::Facts;
+use countersign_core::principal::{Principal, Standing, SubjectId};
+use countersign_core::refusal::Code;
+use countersign_core::subject::Subject;
+use countersign_core::time::Clock;
+use countersign_queue::Paper;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One change that shows no effect, and one whose effect takes longer to find than anybody waits.
+const COMMANDS: &str = "
+  plain:
+    description: a change without a preview
+    runner: printf
+    argv: ['done\\n']
+    tier: change
+    reversibility: reversible
+    sensitive: false
+    env: prod
+    owners: [payments]
+    pool: main
+    examples: [\"plain\"]
+  slow:
+    description: slow to look at
+    runner: sleep
+    argv: [\"0\"]
+    preview: [\"50\"]
+    tier: change
+    reversibility: reversible
+    sensitive: false
+    env: prod
+    owners: [payments]
+    pool: main
+    examples: [\"slow\"]
+";
+
+async fn world() -> (World, tempfile::TempDir) {
+    world_at(system_clock()).await
+}
+
+async fn world_at(clock: Arc<dyn Clock>) -> (World, tempfile::TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_owned();
+    let world = World::around(move |chat| Options {
+        data: folder,
+        chat,
+        clock,
+        launcher: launcher(),
+        kubectl: None,
+        own: None,
+        rbac: None,
+        catalog: Some(format!("{CATALOG}{COMMANDS}")),
+        queue: None,
+    })
+    .await;
+    (world, data)
+}
+
+/// A request as a gateway has it that was killed before anybody was asked.
+fn pending(w: &World, text: &str) -> (InvocationId, Invocation<Pending>) {
+    match decided(w, text) {
+        (id, Ruling::Pending(pending)) => (id, pending),
+        (_, other) => panic!("somebody must agree: {other:?}"),
+    }
+}
+
+fn decided(w: &World, text: &str) -> (InvocationId, Ruling) {
+    let policy = w.demo.installation.policy.current();
+    let context = countersign_command::Context::default();
+    let typed = countersign_command::parse(text, &context, policy.vocabulary()).unwrap();
+    let countersign_command::Typed::Run { command, .. } = typed else { panic!("it is a command") };
+    let ann = Principal {
+        id: SubjectId { iss: "demo".into(), sub: "ann".into() },
+        name: "Ann (SRE)".into(),
+        groups: ["engineering".to_owned(), "sre".to_owned()].into(),
+        standing: Standing::Active,
+        known_by: "test".into(),
+    };
+    let now = w.clock.now();
+    let id = InvocationId::derive(Origin { deployment: "demo", front: "f", team: "t", trigger: "left" }, now);
+    let receipt = Receipt {
+        id,
+        deployment: "demo".into(),
+        account: account("ann"),
+        thread: "t".into(),
+        channel: None,
+        typed: text.into(),
+        reason: None,
+        at: now,
+    };
+    let it = Invocation::receive(receipt, ann.clone(), Subject::Command(Box::new(command)));
+    (id, it.decide(policy.as_ref(), &Facts::new(now, [ann]), &[]))
+}
+
+/// What needs nobody's agreement is not only what looks: a dry run, and a change in a sandbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cleared_at_once_is_offered_although_the_gateway_died_before_it_could() {
+    for text in [
+        "/kubectl delete deployment api -n payments --context prod",
+        "/kubectl scale deployment api --replicas=2 -n payments --context dev --apply",
+    ] {
+        let (w, _data) = world().await;
+        let (id, ruling) = decided(&w, text);
+        let Ruling::Cleared(cleared) = ruling else { panic!("nobody must agree: {ruling:?}") };
+        let gateway = keys::load_sealer(&w.demo.installation.places.keys, "gateway", "demo").unwrap();
+        w.demo.installation.queue.post(id, Paper::Asked(cleared.record(&gateway))).await.unwrap();
+        let (state, thread) = w.ended(id).await;
+        assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
+        w.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_asked_although_the_gateway_died_before_it_asked_them() {
+    let (w, _data) = world().await;
+    let (id, pending) = pending(&w, "/plain --apply");
+    let gateway = keys::load_sealer(&w.demo.installation.places.keys, "gateway", "demo").unwrap();
+    w.demo.installation.queue.post(id, Paper::Asked(pending.record(&gateway))).await.unwrap();
+    w.asking(id).await;
+    w.approves("bob", id).await;
+    assert_eq!((w.ended(id).await.0, w.runs(id).await), (State::Done { exit: 0 }, 1));
+    w.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_gateway_asked_meanwhile_is_counted_and_not_waited_for() {
+    let (w, _data) = world().await;
+    let id = w.asks("ann", "/slow --apply").await;
+    let (installation, now) = (&w.demo.installation, w.clock.now());
+    let (queue, verifier) = (installation.queue.clone(), &installation.verifier);
+    let record = queue.papers(id).await.unwrap().asked.unwrap();
+    let Resumed::Pending(pending) = record.resume(verifier, id, now).unwrap() else { panic!("its effect is awaited") };
+    // Another gateway and another worker were quicker.
+    let load = |name| keys::load_sealer(&installation.places.keys, name, "demo").unwrap();
+    let effect = Effect::new("demo".into(), "main".into(), id, Vec::new(), Some("nothing\n".into()));
+    let effect = effect.seal(&load("worker-main"));
+    let asked = pending.with_effect(Some(&effect), verifier, now).unwrap();
+    queue.post(id, Paper::Asked(asked.record(&load("gateway")))).await.unwrap();
+    queue.post(id, Paper::Effect(effect)).await.unwrap();
+    let thread = w.asking(id).await;
+    assert_eq!(thread.card.unwrap().decision, Some(asked.decision().digest()));
+    w.clicks("ann", id, Button::Cancel).await;
+    assert_eq!(w.ended(id).await.0, State::Cancelled);
+    w.stop().await;
+}
+
+/// The worker died with the queue's memory of its work: nobody is left who would find it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_started_and_never_ended_is_said_to_be_unknown_in_the_end() {
+    let clock = Arc::new(ManualClock::at(system_clock().now()));
+    let (w, _data) = world_at(clock.clone()).await;
+    let id = w.asks("ann", "/plain --apply").await;
+    w.asking(id).await;
+    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).unwrap();
+    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt: Attempt::from_random([7; 16]) };
+    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
+    assert!(fate.decide(&doc).await.unwrap().mine);
+    w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
+    clock.advance(Duration::from_hours(12));
+    assert_eq!(w.ended(id).await.0, State::Unknown);
+    w.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_that_cannot_be_written_is_not_told_and_is_written_later() {
+    let (w, _data) = world().await;
+    let id = w.asks("ann", "/plain --apply").await;
+    w.asking(id).await;
+    let fate = w.demo.installation.places.fate.clone();
+    let away = fate.with_extension("away");
+    std::fs::rename(&fate, &away).unwrap();
+    assert_eq!(w.in_vain("ann", id, Button::Cancel).await, Code::AuditUnavailable);
+    std::fs::rename(&away, &fate).unwrap();
+    assert_eq!((w.ended(id).await.0, w.runs(id).await), (State::Cancelled, 0));
+    w.stop().await;
+}
