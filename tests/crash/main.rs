@@ -65,7 +65,7 @@ async fn p04_kill_never_runs_twice() {
         over.store(true, Ordering::Relaxed);
     };
     let (mut requests, ()) = tokio::join!(asking, killing);
-    site.settle(&mut requests, &mut chance).await;
+    site.settle(&mut requests, seed).await;
     finish(rig, &requests, kills).await;
 }
 

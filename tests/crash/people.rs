@@ -153,15 +153,17 @@ impl Site<'_> {
     }
 
     /// Every request comes to an end: what nobody saw to is cancelled by Ann or agreed to by the others.
-    pub(crate) async fn settle(self, requests: &mut [Request], chance: &mut Chance) {
-        for request in requests {
-            let is_answered = |site: Self| site.card(request).as_ref().map(shown);
-            if matches!(is_answered(self), None | Some(None)) {
-                continue;
+    pub(crate) async fn settle(self, requests: &mut [Request], seed: u64) {
+        let all = requests.iter_mut().map(|request| async move {
+            let is_told = |site: Self| site.card(request).as_ref().and_then(shown).is_some();
+            if !is_told(self) {
+                return;
             }
-            let seen = tokio::time::timeout(PATIENCE, self.see_to(request, chance)).await;
+            let mut chance = Chance::new(seed ^ request.nth as u64);
+            let seen = tokio::time::timeout(PATIENCE, self.see_to(request, &mut chance)).await;
             assert!(seen.is_ok(), "`{}` does not end:\n{}\n{}", request.text, self.thread(request), self.last());
-        }
+        });
+        futures_util::future::join_all(all).await;
     }
 
     /// What was clicked and typed last, and how it was answered.

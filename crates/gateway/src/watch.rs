@@ -32,7 +32,8 @@ impl Gateway {
 
     /// Goes on watching, or lets go of what another gateway has by now.
     pub(crate) async fn extend(&self, id: InvocationId) {
-        if !self.watch(id).await {
+        // What it let go of while the chat was slow is no longer its to watch.
+        if self.with_view(id, |_| ()).is_some() && !self.watch(id).await {
             tracing::info!(invocation.id = %id, "Another gateway looks after the request now");
             self.drop_view(id);
         }
