@@ -101,6 +101,24 @@ async fn p41_a_restart_of_redis_loses_no_approval() {
     at.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn p42_while_redis_hangs_people_hear_so_and_nothing_of_it_runs_later() {
+    let at = Installed::start(system_clock()).await;
+    let id = at.half_approved().await;
+    at.redis.freeze(true);
+    let refusal = at.world.refused("dee", "/disk-usage path=/tmp").await;
+    assert_eq!(refusal.code(), Code::QueueUnavailable);
+    assert_eq!(at.world.in_vain("cho", id, Button::ShowWhole).await, Code::QueueUnavailable);
+    // What was sent meanwhile is still in its sockets, and Redis does all of it now.
+    at.redis.freeze(false);
+    at.world.approves("cho", id).await;
+    assert_eq!(at.world.ended(id).await.0, State::Done { exit: 0 });
+    let again = at.world.asks("dee", "/disk-usage path=/tmp").await;
+    assert_eq!(at.world.ended(again).await.0, State::Done { exit: 0 });
+    assert_eq!(at.world.all_runs().await, [id, again]);
+    at.stop().await;
+}
+
 fn moved(now: Timestamp, hours: i64) -> Timestamp {
     Timestamp::from_millis(now.as_millis() + hours * 3_600_000)
 }
