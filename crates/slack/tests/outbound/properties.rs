@@ -96,10 +96,11 @@ fn card() -> impl Strategy<Value = Card> {
 /// Whether every character that is decided stands there.
 fn shows_all(card: &Card, blocks: &serde_json::Value) -> bool {
     let all = literal_lines(blocks).concat();
-    let command = [card.argv.to_string()];
-    let filters = card.filters.iter().flat_map(|filter| filter.elements().to_vec());
-    let decided = command.into_iter().chain(filters).chain(transcript::effect(&card.effect));
-    decided.into_iter().all(|text| all.contains(words::line(&text).trim_end_matches('\n')))
+    let stands = |text: &str| all.contains(words::line(text).trim_end_matches('\n'));
+    // On a card as a shell would want it, in a window each argument by itself.
+    let is_shown = |filter: &Argv| stands(&filter.to_string()) || filter.elements().iter().all(|one| stands(one));
+    let decided = [card.argv.to_string()].into_iter().chain(transcript::effect(&card.effect));
+    card.filters.iter().all(is_shown) && decided.into_iter().all(|text| stands(&text))
 }
 
 fn blocks(page: &render::Page) -> serde_json::Value {
