@@ -101,8 +101,10 @@ fn the_page_is_for_whoever_holds_the_token_and_ends_with_a_sound_log() {
         .stdout(std::process::Stdio::piped())
         .spawn();
     let mut demo = Running(started.expect("it starts"));
-    let lines = std::io::BufReader::new(demo.0.stdout.take().expect("it is piped")).lines();
-    let url = lines.map_while(Result::ok).find_map(|line| line.trim().strip_prefix("http://").map(str::to_owned));
+    // Held to the end: a program that still prints must not meet a closed pipe.
+    let mut lines = std::io::BufReader::new(demo.0.stdout.take().expect("it is piped")).lines();
+    let url =
+        lines.by_ref().map_while(Result::ok).find_map(|line| line.trim().strip_prefix("http://").map(str::to_owned));
     let url = url.expect("it prints where to go");
     let (address, path) = url.split_once('/').expect("there is a path");
     let host = format!("Host: {address}\r\n");
