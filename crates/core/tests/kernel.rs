@@ -342,6 +342,18 @@ fn a_restarted_gateway_resumes_exactly_what_it_sealed() {
     assert_eq!((again.decision().digest(), again.receipt()), (digest, asked.receipt()));
 }
 
+/// A record must not be a way around the ballots, not even one that the gateway's own key sealed.
+#[test]
+fn what_people_had_to_agree_to_is_not_brought_back_as_cleared() {
+    let w = World::new();
+    let (asked, _) = w.asked("a");
+    let id = asked.id();
+    let ballots = ["bob", "cho"].map(|who| w.ballot(&asked, who, Vote::Approve));
+    let Tally::Cleared(cleared) = asked.tally(&ballots, &w.verifier, &w.facts()) else { panic!("all agreed") };
+    let refused = cleared.record(&w.gateway).resume(&w.verifier, id, NOW).unwrap_err();
+    assert!(matches!(refused, SealError::Inconsistent(_)), "{refused}");
+}
+
 #[test]
 fn a_dry_run_gets_the_preview_credential_and_runs_the_previews_steps() {
     let mut w = World::new();

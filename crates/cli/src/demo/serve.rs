@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use countersign_chat::Chat;
 use countersign_console::{Console, Listen, Login, Person, Setup, system_random};
 use countersign_jail::LauncherPath;
+use countersign_service::program::say;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -135,17 +136,23 @@ async fn interrupted() {
 }
 
 fn announce(console: &Console, world: &World, data: &Path) {
-    println!("Countersign demo. Open this on this machine (the token is for you alone):\n\n    {}\n", console.url());
-    println!("Pick a person at the top right, and type as in Slack:\n");
+    say(&format!(
+        "Countersign demo. Open this on this machine (the token is for you alone):\n\n    {}\n",
+        console.url()
+    ));
+    say("Pick a person at the top right, and type as in Slack:\n");
     for example in EXAMPLES {
-        println!("    {example}");
+        say(&format!("    {example}"));
     }
     if !world.has_kubectl() {
-        println!("\nNo kubectl on this machine: `/kubectl …` is refused until `apt-get install kubernetes-client`.");
+        say("\nNo kubectl on this machine: `/kubectl …` is refused until `apt-get install kubernetes-client`.");
     }
-    println!("\nKeys, queue and log are in {}. Check the log at any time, also while this runs:\n", data.display());
-    println!("    countersign audit verify --data {}\n", data.display());
-    println!("Ctrl-C ends the demo.");
+    say(&format!(
+        "\nKeys, queue and log are in {}. Check the log at any time, also while this runs:\n",
+        data.display()
+    ));
+    say(&format!("    countersign audit verify --data {}\n", data.display()));
+    say("Ctrl-C ends the demo.");
 }
 
 fn persons(file: &Path) -> anyhow::Result<Vec<Person>> {
