@@ -7,7 +7,14 @@ packages=(
   "/usr/bin/redis-server:redis-server"   # the production queue
   "/usr/bin/redis-sentinel:redis-sentinel" # its failover
   "/usr/bin/bwrap:bubblewrap"            # the peer of the jail's launch bench
+  "/usr/bin/git:git"                     # a second place for signed heads
+  "/usr/bin/ceph-mon:ceph-mon"           # a real Object Lock store: its monitor,
+  "/usr/bin/ceph-osd:ceph-osd"           # its storage,
+  "/usr/bin/radosgw:radosgw"             # its S3 front,
+  "/usr/bin/ceph-authtool:ceph-common"   # and the tools that set it up
+  "/usr/bin/chromium:chromium"           # drives the console as people do
 )
+python3 -c 'import ensurepip' 2>/dev/null || packages+=("/usr/bin/python3-venv-missing:python3-venv") # other people's programs of tests/python
 command -v npm >/dev/null || packages+=("/usr/bin/npm:npm") # other people's programs of tests/npm
 
 install_missing() {
@@ -34,6 +41,17 @@ install_from_npm() {
     npm install --prefix "$home" --ignore-scripts --no-audit --no-fund >"$log" 2>&1 &&
     cmp "$home/package-lock.json" tests/npm/package-lock.json >>"$log" &&
     cp tests/npm/package-lock.json "$home/installed.lock" || { tail -n 30 "$log"; return 1; }
+}
+
+# Installs the programs of tests/python, in exactly the named versions, where git does not look.
+install_from_pypi() {
+  local home=.cache/python
+  cmp -s tests/python/requirements.txt "$home/installed.txt" && return 0
+  echo "installing: the programs of tests/python"
+  rm -rf "$home" && python3 -m venv "$home" >"$log" 2>&1 &&
+    "$home/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/python/requirements.txt >>"$log" 2>&1 &&
+    "$home/bin/pip" check >>"$log" 2>&1 &&
+    cp tests/python/requirements.txt "$home/installed.txt" || { tail -n 30 "$log"; return 1; }
 }
 
 # Programs that are in no registry: tests that need one use it when it is there.

@@ -12,7 +12,7 @@ mod node;
 #[path = "../../crates/queue/tests/redis_server/mod.rs"]
 mod redis_server;
 mod support;
-#[path = "../../crates/core/tests/world/mod.rs"]
+#[path = "../../crates/core/tests/kernel/world.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use more of it")]
 mod world;
 

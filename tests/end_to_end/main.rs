@@ -3,9 +3,11 @@
 //!
 //! `scenarios` read like a thread. `attacks` are named after the properties they hold.
 
+mod account;
 mod attacks;
 mod control;
 mod left_behind;
+mod outsider;
 mod over_redis;
 mod own_cluster;
 mod programs;

@@ -49,6 +49,13 @@ fn whoever_runs_cannot_talk() {
     never(&["worker", "runner"], &["chat", "slack", "console", "gateway", "simulators"]);
 }
 
+/// So what serves people or runs commands cannot certify a key, whatever it was given.
+#[test]
+fn nobody_who_serves_or_runs_can_certify() {
+    let everybody = ["gateway", "worker", "service", "audit", "queue", "slack", "console", "runner", "secrets"];
+    never(&everybody, &["authority", "vaultrs", "aws-sdk-kms"]);
+}
+
 #[test]
 fn only_the_command_line_reaches_both_sides() {
     let reach = reach(&metadata());

@@ -22,6 +22,7 @@ async fn every_example_is_a_right_configuration() {
     let of_readme = readme(&root.join("README.md"), "# /etc/countersign/solo.yaml");
     let examples = [
         ("gateway", "countersign-gateway", shipped("example/gateway.yaml")),
+        ("gateway-buckets", "countersign-gateway", shipped("example/gateway-buckets.yaml")),
         ("worker", "countersign-worker", shipped("example/worker.yaml")),
         ("solo", "countersign solo", shipped("example/solo.yaml")),
         ("README.md", "countersign solo", of_readme),
@@ -37,7 +38,8 @@ async fn every_example_is_a_right_configuration() {
         let mut command = command(program, &site.write(&format!("example-{name}.yaml"), &there));
         command.arg("--check");
         let (code, said) = told(&run(command).await);
-        assert_eq!((code, said.as_str()), (Some(0), "The configuration is right.\n"), "{name}");
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert!(said.ends_with("\nThe configuration is right.\n"), "{name}: {said}");
     }
 }
 
@@ -68,6 +70,37 @@ fn every_unit_starts_what_is_shipped() {
     let worker = shipped("systemd/countersign-worker.service");
     let jobs = worker.contains("RuntimeDirectory=countersign\n") && worker.contains("RuntimeDirectoryMode=0711");
     assert!(jobs && shipped("example/worker.yaml").contains("jobs: /run/countersign/jobs "));
+}
+
+/// What the programs ask of a bucket is what the shipped policies allow, and not more than that.
+#[test]
+fn the_bucket_policies_allow_what_is_asked_for() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/audit/src/s3");
+    let mut asked = std::collections::BTreeSet::new();
+    for file in std::fs::read_dir(folder).expect("it is there") {
+        let text = std::fs::read_to_string(file.expect("it is there").path()).expect("it is text");
+        let quoted = text.split('"').filter(|word| word.starts_with("s3:") && !word.contains(' '));
+        asked.extend(quoted.map(str::to_owned));
+    }
+    // Tried at each start, to see it refused.
+    assert!(asked.remove("s3:DeleteObjectVersion"), "{asked:?}");
+    let lists = ["look", "read", "write"].into_iter().flat_map(crate::places::actions);
+    let mut allowed: std::collections::BTreeSet<String> = lists.collect();
+    allowed.insert("s3:GetLifecycleConfiguration".to_owned());
+    assert_eq!(asked, allowed);
+    for name in ["log.tf", "anchor.tf"] {
+        let text = shipped(&format!("bucket/{name}"));
+        for settled in ["object_lock_enabled = true", "mode = \"COMPLIANCE\"", "\"s3:BypassGovernanceRetention\""] {
+            assert!(text.contains(settled), "{name}: `{settled}`");
+        }
+    }
+    for name in ["log.tf", "anchor.tf", "fate.tf"] {
+        let text = shipped(&format!("bucket/{name}"));
+        assert!(text.contains("\"s3:if-none-match\"") && text.contains("\"s3:DeleteObjectVersion\""), "{name}");
+        assert!(text.contains("restrict_public_buckets = true") && text.contains("prevent_destroy = true"), "{name}");
+    }
+    assert!(!shipped("bucket/fate.tf").contains("object_lock_enabled"));
+    assert!(!shipped("bucket/access.tf").contains("\"s3:Delete"));
 }
 
 /// What stands at this path of keys.

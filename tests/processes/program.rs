@@ -29,12 +29,21 @@ pub(crate) fn beside_this_test(name: &str) -> PathBuf {
     path
 }
 
-/// The program and its arguments: `countersign solo` is one program of many.
-pub(crate) fn command(binary: &str, configuration: &Path) -> Command {
+/// A program in an environment without anything of this machine's.
+pub(crate) fn plain(binary: &str) -> Command {
     let mut words = binary.split(' ');
     #[expect(clippy::disallowed_methods, reason = "the installed program, as an init system starts it")]
     let mut command = Command::new(beside_this_test(words.next().expect("there is a first word")));
-    command.args(words).arg("--config").arg(configuration).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command.args(words).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    // No question to a metadata service.
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+/// The program and its arguments: `countersign solo` is one program of many.
+pub(crate) fn command(binary: &str, configuration: &Path) -> Command {
+    let mut command = plain(binary);
+    command.arg("--config").arg(configuration);
     // Nothing in the environment turns on what libraries would write.
     command.env("RUST_LOG", "trace");
     command
@@ -93,6 +102,11 @@ impl Program {
     pub(crate) async fn stop(self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.ended().await.code()
+    }
+
+    /// Where its log is, also after its end.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.log.clone()
     }
 
     pub(crate) fn logged(&self) -> String {

@@ -1,21 +1,22 @@
 //! The files of an installation, and what is around it: Redis and a Slack on loopback.
 
+use crate::places::{Buckets, Places};
 use crate::program::{PATIENCE, Program, beside_this_test, until};
 use crate::redis_server::RedisServer;
 use countersign_audit::clock::SystemClock;
-use countersign_audit::directory::Directory;
 use countersign_audit::event::{Event, Kind};
-use countersign_audit::fate::Fate;
 use countersign_audit::keys::{self, Process};
-use countersign_audit::layout::RECORDS;
+use countersign_audit::layout::{self, RECORDS};
 use countersign_audit::record::Record;
-use countersign_audit::sink::{Key, Sink as _};
+use countersign_audit::sink::Key;
 use countersign_audit::verify::{Conclusion, Evidence, Report};
 use countersign_core::certificate::Role;
+use countersign_core::revocation::{Draft, Revocation};
 use countersign_core::seal::Verifier;
-use countersign_core::time::Clock;
+use countersign_core::time::{Clock, Timestamp};
 use countersign_core::warrant::Errand;
 use countersign_simulators::slack::{App, Author, Message, Seed, Slack, id};
+use ed25519_dalek::{Signer as _, SigningKey};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +51,7 @@ fn seed() -> Seed {
 /// An installation that was not started yet.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
+    places: Places,
     pub(crate) redis: RedisServer,
     pub(crate) slack: Slack,
     stop: CancellationToken,
@@ -59,11 +61,24 @@ pub(crate) struct Site {
 impl Site {
     /// With a nap of so many seconds.
     pub(crate) async fn prepare(nap_seconds: &str) -> Self {
+        Self::at(Places::Folders, nap_seconds).await
+    }
+
+    /// With its log in buckets.
+    pub(crate) async fn in_buckets(buckets: Buckets, nap_seconds: &str) -> Self {
+        let (id, secret) = buckets.writer.clone();
+        let site = Self::at(Places::Buckets(Box::new(buckets)), nap_seconds).await;
+        site.write("s3-id", &id);
+        site.write("s3-secret", &secret);
+        site
+    }
+
+    async fn at(places: Places, nap_seconds: &str) -> Self {
         let (folder, redis) = (tempfile::tempdir().expect("there is room"), RedisServer::plain());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let now = || jiff::Timestamp::from_millisecond(SystemClock.now().as_millis()).expect("it is a time");
         let slack = Slack::start(seed(), Arc::new(now), &tasks, stop.clone()).await;
-        let site = Self { folder, redis, slack: slack.expect("there is a free port"), stop, tasks };
+        let site = Self { folder, places, redis, slack: slack.expect("there is a free port"), stop, tasks };
         for name in ["audit", "fate", "anchors", "keys"] {
             std::fs::create_dir(site.path(name)).expect("the folder is ours");
         }
@@ -78,6 +93,29 @@ impl Site {
         site.write("signing", &Seed::demo().signing_secret);
         site.write("token", &Seed::demo().workspaces[0].token);
         site
+    }
+
+    pub(crate) fn buckets(&self) -> &Buckets {
+        match &self.places {
+            Places::Buckets(buckets) => buckets,
+            Places::Folders => panic!("this site's log is in folders"),
+        }
+    }
+
+    /// The root key, as its holder has it.
+    pub(crate) fn root(&self) -> SigningKey {
+        keys::load(&self.path("keys/root.key")).expect("it was written")
+    }
+
+    /// Puts a note into the log that this process's key is not believed from then on, signed by somebody.
+    pub(crate) async fn revokes(&self, process: &str, from: Timestamp, signer: &SigningKey) {
+        let sealer = keys::load_sealer(&self.path("keys"), process, DEPLOYMENT).expect("it was written");
+        let (deployment, key, reason) = (DEPLOYMENT.to_owned(), sealer.key_id(), "stolen".to_owned());
+        let draft = Draft::of(&Revocation { v: 1, deployment, key: key.clone(), from, reason });
+        let note = draft.clone().signed(signer.sign(&draft.message()).to_bytes());
+        let bytes = serde_json::to_vec(&note).expect("it is made of strings");
+        let name = layout::revocation(&key, &bytes).expect("a key's id makes a name");
+        self.places.written(self.folder.path()).await.put_new(&name, bytes).await.expect("it is new");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -97,7 +135,8 @@ impl Site {
         format!(
             "version: 1\ndeployment: {DEPLOYMENT}\nlog: {{ level: debug, format: json }}\nlisten: 127.0.0.1:0\n\
              policy: {{ rbac: {d}/rbac.yaml, catalog: {d}/catalog.yaml }}\npeople: {d}/people.yaml\n\
-             audit: {{ directory: {d}/audit, fate: {d}/fate, anchors: [{d}/anchors] }}\ndrain: 10m\n"
+             {}drain: 10m\n",
+            self.places.section(self.folder.path())
         )
     }
 
@@ -189,7 +228,7 @@ impl Site {
 
     /// What is on record now.
     pub(crate) async fn events(&self) -> Vec<Event> {
-        let store = Directory::open(self.path("audit"), Arc::new(SystemClock)).expect("the folder is ours");
+        let store = self.places.log(self.folder.path()).await;
         let mut events = Vec::new();
         for name in store.list(RECORDS).await.expect("the folder is ours") {
             let object = store.read(&Key::parse(&name).expect("the log names it")).await.expect("it is there");
@@ -217,18 +256,12 @@ impl Site {
     }
 
     pub(crate) async fn verify(&self) -> Report {
-        let open = |name: &str| Directory::open(self.path(name), Arc::new(SystemClock)).expect("the folder is ours");
-        let (audit, fate, anchors) = (open("audit"), open("fate"), open("anchors"));
+        let here = self.folder.path();
         let root = keys::load_root(&self.path("keys/root.pub")).expect("it was written");
         let verifier = Verifier::new(root, DEPLOYMENT);
-        let fate: &dyn Fate = &fate;
-        let evidence = Evidence {
-            sink: &audit,
-            anchors: &[&anchors],
-            fate: Some(fate),
-            verifier: &verifier,
-            now: SystemClock.now(),
-        };
+        let mut evidence = Evidence::new(self.places.log(here).await, verifier, SystemClock.now());
+        evidence.anchors = vec![self.places.heads(here).await];
+        evidence.fate = Some(self.places.fates(here).await);
         countersign_audit::verify::verify(&evidence).await.expect("it can be read")
     }
 
@@ -243,7 +276,7 @@ impl Site {
 }
 
 /// A message as its reader sees it, in the list and open.
-fn shown(message: &Message) -> String {
+pub(crate) fn shown(message: &Message) -> String {
     format!("{}\n{}", message.now.text, message.read())
 }
 

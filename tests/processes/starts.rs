@@ -71,7 +71,10 @@ async fn a_check_names_every_mistake_and_writes_nothing() {
     };
     let gateway = site.gateway("gateway-1");
     let (code, said) = check(&gateway).await;
-    assert_eq!((code, said.as_str()), (Some(0), "The configuration is right.\n"));
+    assert_eq!(code, Some(0), "{said}");
+    let folder = site.path("audit").display().to_string();
+    assert!(said.starts_with(&format!("log: folder `{folder}`\nfates: ")), "{said}");
+    assert!(said.ends_with("\nThe configuration is right.\n"), "{said}");
     site.write("rbac.yaml", "version: 1\nrols: {}\n");
     site.write("people.yaml", "version: 1\npeople: [{ iss: x }]\n");
     site.write("signing", "");

@@ -110,7 +110,7 @@ async fn p43_what_was_delivered_before_a_restart_is_not_taken_again() {
     let typed = w.types("dee", "ops", READ).await.sent;
     let root = w.sees("there is a thread", |slack| slack.roots("ops").into_iter().next()).await;
     w.says(&root, "exit code 0").await;
-    let w = w.restart().await;
+    let w = Box::pin(w.restart()).await;
     assert_eq!(w.slack.deliver(typed).await.outcome.status(), Some(200));
     let second = w.asks("dee", READ).await;
     w.says(&second, "exit code 0").await;
@@ -165,7 +165,7 @@ async fn a_gateway_that_comes_back_goes_on_in_the_same_thread() {
     let w = World::start().await;
     let root = w.asks("ann", DELETE).await;
     w.approves("bob", &root).await;
-    let w = w.restart().await;
+    let w = Box::pin(w.restart()).await;
     w.approves("cho", &root).await;
     w.says(&root, "exit code 0").await;
     assert_eq!((w.slack.roots("ops").len(), w.changes().len()), (1, 1));

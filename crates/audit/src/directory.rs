@@ -4,7 +4,7 @@
 //! torn file never has the name of an object, and two writers never share one. No symbolic link
 //! is followed below the folder, nor as the folder.
 
-use crate::sink::{Key, Object, PutError, ReadError, Sink, Stored, Versions};
+use crate::sink::{Entry, Inventory, Kept, Key, Object, PutError, ReadError, Sink, Stored};
 use async_trait::async_trait;
 use countersign_core::time::{Clock, Timestamp};
 use rustix::fd::{AsFd, OwnedFd};
@@ -72,6 +72,16 @@ impl Directory {
         Ok(it)
     }
 
+    /// A folder that is only read: nothing is tried out, so that a copy on read-only media will do.
+    ///
+    /// # Errors
+    /// When it is missing or a link.
+    pub fn look(root: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, ReadError> {
+        let it = Self { root: root.into(), clock };
+        open_folder(&it.root).map(|_| ()).map_err(unreadable)?;
+        Ok(it)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -122,14 +132,14 @@ impl Directory {
         File::from(file).read_to_end(&mut bytes).map_err(|error| ReadError::Unavailable(Box::new(error)))?;
         let millis = i64::try_from(stat.st_mtime_nsec).unwrap_or(0) / 1_000_000;
         let at = Timestamp::from_millis(stat.st_mtime.saturating_mul(1000).saturating_add(millis));
-        Ok(Some(Object { bytes, at }))
+        Ok(Some(Object { bytes, at, kept: Kept::NotApplicable }))
     }
 
-    fn walk(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
+    fn walk(&self, prefix: &str) -> Result<Vec<Entry>, ReadError> {
         let mut found = Vec::new();
         let root = open_folder(&self.root).map_err(unreadable)?;
         visit(&root, "", prefix, &mut found).map_err(unreadable)?;
-        found.sort();
+        found.sort_by(|one: &Entry, other| one.name.cmp(&other.name));
         Ok(found)
     }
 
@@ -159,14 +169,11 @@ impl Sink for Directory {
         read.map_err(|error| ReadError::Unavailable(Box::new(error)))?
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
+    async fn inventory(&self, prefix: &str) -> Result<Inventory, ReadError> {
         let prefix = prefix.to_owned();
-        let list = self.blocking(move |it| it.walk(&prefix)).await;
-        list.map_err(|error| ReadError::Unavailable(Box::new(error)))?
-    }
-
-    async fn versions(&self, _prefix: &str) -> Result<Versions, ReadError> {
-        Ok(Versions::NotApplicable)
+        let entries = self.blocking(move |it| it.walk(&prefix)).await;
+        let entries = entries.map_err(|error| ReadError::Unavailable(Box::new(error)))??;
+        Ok(Inventory { entries, irregular: Vec::new() })
     }
 }
 
@@ -212,7 +219,7 @@ fn write_whole(folder: &OwnedFd, name: &str, bytes: &[u8], at: Timestamp) -> Res
     file.sync_all().map_err(errno)
 }
 
-fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<String>) -> Result<(), Errno> {
+fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<Entry>) -> Result<(), Errno> {
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -230,7 +237,12 @@ fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<String>) ->
             // A link, a device or a plain file: listed by its name, so that a stranger is seen.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 if path.starts_with(prefix) {
-                    found.push(path);
+                    let size = match rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                        Ok(stat) => u64::try_from(stat.st_size).unwrap_or(0),
+                        Err(Errno::NOENT) => continue,
+                        Err(errno) => return Err(errno),
+                    };
+                    found.push(Entry { name: path, version: None, size });
                 }
             }
             // It was removed meanwhile.

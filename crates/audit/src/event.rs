@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** absent means omitted; no field holds a float, a boolean, or an unredacted text.
 
+use crate::schema;
 use countersign_core::action::{Resource, Scope};
 use countersign_core::ballot::Vote;
 use countersign_core::certificate::Certificate;
@@ -16,11 +17,12 @@ use countersign_core::seal::Sealed;
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::Errand;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A request came.
@@ -70,6 +72,32 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 22] = [
+        Self::Received,
+        Self::Refused,
+        Self::Decided,
+        Self::Previewed,
+        Self::Asked,
+        Self::Ballot,
+        Self::Cleared,
+        Self::Intent,
+        Self::Outcome,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Lease,
+        Self::Grant,
+        Self::BreakGlass,
+        Self::Freeze,
+        Self::Link,
+        Self::PolicyChanged,
+        Self::LogRead,
+        Self::WriterOpened,
+        Self::WriterClosed,
+        Self::Checkpoint,
+        Self::Heartbeat,
+    ];
+
     /// The word in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -101,7 +129,7 @@ impl Kind {
 }
 
 /// What kind of actor acted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActorKind {
     /// A human.
@@ -113,19 +141,22 @@ pub enum ActorKind {
 }
 
 /// Who acted, and how we know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
     /// What kind of actor.
     pub kind: ActorKind,
     /// For whom an agent acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Subject>")]
     pub on_behalf_of: Option<SubjectId>,
     /// From which chat account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Account>")]
     pub account: Option<Account>,
     /// Who it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Subject>")]
     pub principal: Option<SubjectId>,
     /// What people call them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,32 +195,36 @@ impl Actor {
 }
 
 /// What was typed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Typed {
     /// With secrets removed.
     pub text: String,
     /// Keyed digest of the text as it came.
+    #[schemars(with = "schema::Digest")]
     pub digest: Digest,
 }
 
 /// The decision, verbatim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionCopy {
     /// SHA-256 of the text: the digest on the card.
+    #[schemars(with = "schema::Digest")]
     pub digest: Digest,
     /// The exact bytes.
     pub text: String,
 }
 
 /// A ballot, and which slots of which quorum it fills.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BallotNote {
     /// Who.
+    #[schemars(with = "schema::Subject")]
     pub voter: SubjectId,
     /// What they said.
+    #[schemars(with = "schema::Vote")]
     pub vote: Vote,
     /// The slots it fills, `<rule id>: <part of the quorum>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -197,25 +232,28 @@ pub struct BallotNote {
 }
 
 /// A credential that was issued or revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseNote {
     /// The issuer's name for it: the join key to the target's own audit log.
     pub id: String,
     /// When it was to end.
+    #[schemars(with = "schema::Instant")]
     pub nominal_expiry: Timestamp,
     /// When it ends in fact; issuers have floors.
+    #[schemars(with = "schema::Instant")]
     pub effective_expiry: Timestamp,
 }
 
 /// What a command printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputNote {
     /// The object that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// Keyed digest of the redacted output.
+    #[schemars(with = "schema::Digest")]
     pub digest: Digest,
     /// Bytes of redacted output.
     pub bytes: u64,
@@ -224,7 +262,7 @@ pub struct OutputNote {
 }
 
 /// What a sealed document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SealKind {
     /// A cleared command.
@@ -241,8 +279,23 @@ pub enum SealKind {
     Outcome,
 }
 
+impl SealKind {
+    /// The word in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Preview => "preview",
+            Self::Asked => "asked",
+            Self::Ballot => "ballot",
+            Self::Effect => "effect",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
 /// A sealed document, verbatim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SealedCopy {
     /// What it is.
@@ -252,17 +305,18 @@ pub struct SealedCopy {
 }
 
 /// How far the writer's stream was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeadNote {
     /// Records so far.
     pub size: u64,
     /// Digest of the last line.
+    #[schemars(with = "schema::Digest")]
     pub root: Digest,
 }
 
 /// What a record says. Begin with [`Event::of`] and fill what applies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// What happened.
@@ -270,12 +324,15 @@ pub struct Event {
     pub kind: Kind,
     /// Which request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Invocation>")]
     pub invocation: Option<InvocationId>,
     /// Which attempt to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Attempt>")]
     pub attempt: Option<Attempt>,
     /// Whether a run or a look at its effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Errand>")]
     pub errand: Option<Errand>,
     /// Who acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,45 +345,57 @@ pub struct Event {
     pub why: Option<String>,
     /// Canonical argv.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Argv>")]
     pub argv: Option<Argv>,
     /// Apply, or only show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Mode>")]
     pub mode: Option<Mode>,
     /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Scope>")]
     pub scope: Option<Scope>,
     /// On what.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub resources: Vec<Resource>,
     /// The effective tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Tier>")]
     pub tier: Option<Tier>,
     /// Why the tier is what it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
     /// Whether output may hold secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Sensitivity>")]
     pub sensitivity: Option<Sensitivity>,
     /// Whether it can be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Reversibility>")]
     pub reversibility: Option<Reversibility>,
     /// The isolation level it runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Isolation>")]
     pub isolation: Option<Isolation>,
     /// Rules that gave the right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub granted_by: Vec<String>,
     /// Approval rules that had to be met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<schema::Rule>")]
     pub rules: Vec<RuleDoc>,
     /// Digests of the policy files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Policy>")]
     pub policy: Option<PolicyDigests>,
     /// SHA-256 of the running binary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Digest>")]
     pub binary: Option<Digest>,
     /// SHA-256 of the isolation profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Digest>")]
     pub profile: Option<Digest>,
     /// The decision, verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -339,6 +408,7 @@ pub struct Event {
     pub advice: Vec<String>,
     /// The no, and the way forward.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Refusal>")]
     pub refusal: Option<Refusal>,
     /// Name of the pool of workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -369,6 +439,7 @@ pub struct Event {
     pub sealed: Vec<SealedCopy>,
     /// The writer's certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Certificate>")]
     pub certificate: Option<Certificate>,
     /// How far the stream was.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,8 +4,7 @@
 //! no is as final as a start. Only whoever holds the attempt's random bits may take an existing
 //! start for its own.
 
-use crate::directory::Directory;
-use crate::sink::{Key, PutError, ReadError, Sink as _};
+use crate::sink::{Key, PutError, Sink};
 use async_trait::async_trait;
 use countersign_core::canonical::canonical;
 use countersign_core::id::{Attempt, InvocationId};
@@ -13,6 +12,7 @@ use countersign_core::refusal::Code;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// The pool under which processes try out the store when they start; no real pool has the name.
 pub const PROBE_POOL: &str = "startup-probe";
@@ -152,6 +152,16 @@ pub trait Fate: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the store does not answer.
     async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError>;
+
+    /// What is wrong with the store's settings, one sentence each that names the setting. `kept` is
+    /// how long a fate has to be known: the longest expiry of a request, and a week.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn unfit(&self, kept: Duration) -> Result<Vec<String>, FateError> {
+        let _ = kept;
+        Ok(Vec::new())
+    }
 }
 
 /// Eight racers write one fate of the probe pool. A store where not exactly one wins cannot be used.
@@ -191,46 +201,49 @@ pub(crate) fn random_attempt() -> Attempt {
     Attempt::from_random(bits)
 }
 
-impl Directory {
-    async fn once(&self, key: &Key, bytes: &str) -> Result<Decided, FateError> {
-        match self.put_new(key, bytes.as_bytes().to_vec()).await {
-            Ok(stored) => Ok(Decided { winner: bytes.to_owned(), mine: true, at: stored.at }),
-            Err(PutError::Exists) => {
-                let found = self.held(key).await?.ok_or(FateError::Misplaced)?;
-                // The same bytes are the caller's own: a start holds its random bits.
-                Ok(Decided { mine: found.winner == bytes, ..found })
-            }
-            Err(error) => Err(FateError::Unavailable(Box::new(error))),
+async fn once(sink: &(impl Sink + ?Sized), key: &Key, bytes: &str) -> Result<Decided, FateError> {
+    match sink.put_new(key, bytes.as_bytes().to_vec()).await {
+        Ok(stored) => Ok(Decided { winner: bytes.to_owned(), mine: true, at: stored.at }),
+        Err(PutError::Exists) => {
+            let found = held(sink, key).await?.ok_or(FateError::Misplaced)?;
+            // The same bytes are the caller's own: a start holds its random bits.
+            Ok(Decided { mine: found.winner == bytes, ..found })
         }
-    }
-
-    async fn held(&self, key: &Key) -> Result<Option<Decided>, FateError> {
-        let found = self.read(key).await.map_err(|error: ReadError| FateError::Unavailable(Box::new(error)))?;
-        found
-            .map(|object| {
-                let winner = String::from_utf8(object.bytes).map_err(|_| FateError::Misplaced)?;
-                Ok(Decided { winner, mine: false, at: object.at })
-            })
-            .transpose()
+        Err(error) => Err(FateError::Unavailable(Box::new(error))),
     }
 }
 
+async fn held(sink: &(impl Sink + ?Sized), key: &Key) -> Result<Option<Decided>, FateError> {
+    let found = sink.read(key).await.map_err(|error| FateError::Unavailable(Box::new(error)))?;
+    found
+        .map(|object| {
+            let winner = String::from_utf8(object.bytes).map_err(|_| FateError::Misplaced)?;
+            Ok(Decided { winner, mine: false, at: object.at })
+        })
+        .transpose()
+}
+
+/// Every store that creates exclusively can decide fates.
 #[async_trait]
-impl Fate for Directory {
+impl<S: Sink + ?Sized> Fate for S {
     async fn decide(&self, doc: &FateDoc) -> Result<Decided, FateError> {
-        self.once(&fate_key(&doc.pool, doc.invocation)?, &doc.bytes()).await
+        once(self, &fate_key(&doc.pool, doc.invocation)?, &doc.bytes()).await
     }
 
     async fn look(&self, pool: &str, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
-        self.held(&fate_key(pool, invocation)?).await
+        held(self, &fate_key(pool, invocation)?).await
     }
 
     async fn end(&self, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError> {
-        self.once(&outcome_key(invocation), outcome).await
+        once(self, &outcome_key(invocation), outcome).await
     }
 
     async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
-        self.held(&outcome_key(invocation)).await
+        held(self, &outcome_key(invocation)).await
+    }
+
+    async fn unfit(&self, kept: Duration) -> Result<Vec<String>, FateError> {
+        self.weaknesses(kept).await.map_err(|error| FateError::Unavailable(Box::new(error)))
     }
 }
 

@@ -62,7 +62,15 @@ impl DigestKey {
         Self(random())
     }
 
-    /// Reads one that [`init`] wrote.
+    /// Writes it, mode 0600.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), KeyError> {
+        write_new(path, format!("{}\n", BASE64.encode(self.0)).as_bytes(), 0o600)
+    }
+
+    /// Reads one that was saved.
     ///
     /// # Errors
     /// When the file is missing, exposed or malformed.
@@ -109,7 +117,7 @@ pub fn init(
     save(&folder.join("root.key"), &root)?;
     let public = root.verifying_key();
     write_new(&folder.join("root.pub"), format!("{}\n", BASE64.encode(public.as_bytes())).as_bytes(), 0o444)?;
-    write_new(&folder.join("digest.key"), format!("{}\n", BASE64.encode(random())).as_bytes(), 0o600)?;
+    DigestKey::generate().save(&folder.join("digest.key"))?;
     for process in processes {
         let key = generate();
         let certificate = certify(&root, &key.verifying_key(), deployment, valid, process);
@@ -158,14 +166,29 @@ pub fn load(path: &Path) -> Result<SigningKey, KeyError> {
     SigningKey::from_pkcs8_pem(&read_private(path)?).map_err(|_| KeyError::Malformed(shown(path)))
 }
 
-/// Reads the public root key, `root.pub`.
+/// Reads the public root key, `root.pub`; of several the newest.
 ///
 /// # Errors
 /// When the file is missing or holds no key.
 pub fn load_root(path: &Path) -> Result<VerifyingKey, KeyError> {
+    load_roots(path)?.into_iter().next().ok_or_else(|| KeyError::Malformed(shown(path)))
+}
+
+/// Reads every public root key of `root.pub`: one a line, the newest first. An older one stays in
+/// the file as long as somebody wants to verify what it stands behind.
+///
+/// # Errors
+/// When the file is missing, a line holds no key, or there is none.
+pub fn load_roots(path: &Path) -> Result<Vec<VerifyingKey>, KeyError> {
     let text = std::fs::read_to_string(path).map_err(|error| KeyError::File(shown(path), error))?;
-    let bytes: Option<[u8; 32]> = BASE64.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()).ok_or_else(|| KeyError::Malformed(shown(path)))
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let roots: Option<Vec<VerifyingKey>> = lines.map(root_of).collect();
+    roots.filter(|roots| !roots.is_empty()).ok_or_else(|| KeyError::Malformed(shown(path)))
+}
+
+fn root_of(line: &str) -> Option<VerifyingKey> {
+    let bytes: [u8; 32] = BASE64.decode(line).ok()?.try_into().ok()?;
+    VerifyingKey::from_bytes(&bytes).ok()
 }
 
 /// Reads a process's key and certificate that [`init`] wrote.
@@ -184,7 +207,11 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+/// Writes a file that must not exist yet, with these permissions (`0o600`), and flushes it.
+///
+/// # Errors
+/// When it exists or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|errno| match errno {
         rustix::io::Errno::EXIST => KeyError::Exists(shown(path)),
@@ -194,7 +221,11 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| KeyError::File(shown(path), error))
 }
 
-fn read_private(path: &Path) -> Result<String, KeyError> {
+/// Reads a file that nobody but its owner may read.
+///
+/// # Errors
+/// When it is missing, or others can read it.
+pub fn read_private(path: &Path) -> Result<String, KeyError> {
     let failed = |error: std::io::Error| KeyError::File(shown(path), error);
     let mut file = File::open(path).map_err(failed)?;
     let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
@@ -229,6 +260,21 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(load(&path), Err(KeyError::Exposed(_))));
+    }
+
+    #[test]
+    fn several_root_keys_stand_in_one_file_the_newest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.pub");
+        let (old, new) = (generate().verifying_key(), generate().verifying_key());
+        let line = |key: &VerifyingKey| BASE64.encode(key.as_bytes());
+        std::fs::write(&path, format!("{}\n\n{}\n", line(&new), line(&old))).unwrap();
+        assert_eq!(load_roots(&path).unwrap(), [new, old]);
+        assert_eq!(load_root(&path).unwrap(), new);
+        for bad in [format!("{}\nno key\n", line(&new)), "\n".into()] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(matches!(load_roots(&path), Err(KeyError::Malformed(_))));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::record::WriterId;
 use crate::sink::Key;
+use countersign_core::digest::{Digest, hex};
 use countersign_core::id::{Attempt, InvocationId, KeyId};
 
 /// Below it are the segments.
@@ -10,7 +11,7 @@ pub const RECORDS: &str = "records/v1/";
 pub const HEADS: &str = "heads/v1/";
 /// Below it is what commands printed, redacted.
 pub const OUTPUTS: &str = "outputs/v1/";
-/// Below it are the certificates of the writers' keys.
+/// Below it are the certificates of the writers' keys, and the notes that take belief away from them.
 pub const KEYS: &str = "keys/v1/";
 
 /// The segment of this writer that begins with this record.
@@ -38,6 +39,20 @@ pub fn certificate(id: &KeyId) -> Option<Key> {
     Key::parse(&format!("{KEYS}{id}.json")).ok()
 }
 
+/// The note that takes belief away from a key, by the key and the note's exact bytes, so that a
+/// second note about the same key is another object.
+#[must_use]
+pub fn revocation(id: &KeyId, note: &[u8]) -> Option<Key> {
+    let digest = Digest::of(note);
+    let (short, _) = digest.as_bytes().split_at(REVOCATION_DIGEST_BYTES);
+    Key::parse(&format!("{KEYS}{REVOKED}{id}-{}.json", hex(short))).ok()
+}
+
+/// Begins the name of a revocation, below [`KEYS`].
+const REVOKED: &str = "revoked-";
+/// How much of a note's SHA-256 is part of its name.
+const REVOCATION_DIGEST_BYTES: usize = 16;
+
 /// What a name in the store stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -49,6 +64,8 @@ pub enum Place {
     Output,
     /// A certificate.
     Certificate,
+    /// A note that a key is not believed any more.
+    Revocation,
     /// Nothing the log would have written.
     Unknown,
 }
@@ -63,15 +80,25 @@ pub fn place(name: &str) -> Place {
         return Place::Head(writer, number);
     }
     let invocation = |part: &str| part.parse::<InvocationId>().is_ok();
-    let hex = |part: &str| part.len() == 32 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match name.strip_prefix(OUTPUTS).and_then(|rest| rest.split_once('/')) {
-        Some((id, attempt)) if invocation(id) && hex(attempt) => return Place::Output,
+        Some((id, attempt)) if invocation(id) && is_hex(attempt) => return Place::Output,
         _ => {}
     }
     match name.strip_prefix(KEYS).and_then(|rest| rest.strip_suffix(".json")) {
-        Some(id) if hex(id) => Place::Certificate,
+        Some(id) if is_hex(id) => Place::Certificate,
+        Some(name) if is_revocation(name) => Place::Revocation,
         _ => Place::Unknown,
     }
+}
+
+/// 32 lower-case hex digits: an attempt, a key, part of a digest.
+fn is_hex(part: &str) -> bool {
+    part.len() == 32 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_revocation(name: &str) -> bool {
+    let parts = name.strip_prefix(REVOKED).and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(key, note)| is_hex(key) && is_hex(note))
 }
 
 fn numbered(name: &str, folder: &str, ending: &str) -> Option<(WriterId, u64)> {
@@ -85,4 +112,22 @@ fn numbered(name: &str, folder: &str, ending: &str) -> Option<(WriterId, u64)> {
 
 fn key(text: String) -> Key {
     Key::parse(&text).expect("writers are named by role and uuid, numbers by digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revocation_has_a_place_of_its_own_and_two_notes_have_two() {
+        let id = KeyId::of(&[7; 32]);
+        let (one, other) = (revocation(&id, b"one").unwrap(), revocation(&id, b"other").unwrap());
+        assert_ne!(one, other);
+        assert_eq!(place(one.as_str()), Place::Revocation);
+        assert_eq!(place(certificate(&id).unwrap().as_str()), Place::Certificate);
+        let id = id.as_str();
+        for strange in [format!("revoked-{id}.json"), format!("revoked-{id}-{id}0.json"), format!("{id}-{id}.json")] {
+            assert_eq!(place(&format!("{KEYS}{strange}")), Place::Unknown, "{strange}");
+        }
+    }
 }

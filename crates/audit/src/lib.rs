@@ -3,10 +3,12 @@
 //! **Invariant:** nothing runs before its fate and its intent are durable, and
 //! [`OnRecord`](on_record::OnRecord) is the only evidence of that.
 
+pub mod anchor;
 pub mod begin;
 pub mod clock;
 pub mod directory;
 pub mod event;
+pub mod export;
 pub mod fate;
 pub mod head;
 pub mod keys;
@@ -14,6 +16,9 @@ pub mod layout;
 pub mod log;
 pub mod on_record;
 pub mod record;
+pub mod s3;
+pub mod schema;
+pub mod search;
 pub mod sink;
 pub mod story;
 pub mod testing;

@@ -3,20 +3,21 @@
 //! **Invariant:** writes are detached from whoever asks for them: a dropped caller neither loses
 //! nor tears a record. What [`AuditLog::record`] returned is durable.
 
+use crate::anchor::{Anchor, AnchorState, Relay, RelaySettings};
 use crate::event::{Event, Kind, OutputNote};
 use crate::fate::{self, Fate, FateError};
 use crate::keys::DigestKey;
 use crate::layout;
 use crate::record::{WriterId, may_write};
-use crate::sink::{PutError, Sink};
-use crate::writer::{Done, Gauges, Message, Settings, Waiting, WriteError, Writer, Written};
+use crate::sink::{Key, NotKept, PutError, Sink};
+use crate::writer::{Done, Gauges, Message, Settings, Waiter, Waiting, WriteError, Writer, Written, rough_size};
 use countersign_core::certificate::{CertificateError, Role};
 use countersign_core::digest::Digest;
 use countersign_core::id::{Attempt, InvocationId, Origin};
 use countersign_core::outcome::Outcome;
 use countersign_core::seal::{Sealed, Sealer, Verifier};
 use countersign_core::time::Clock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub struct Config {
     /// Where records go.
     pub sink: Arc<dyn Sink>,
     /// Where heads go as well; at least one should be out of the writer's own reach.
-    pub anchors: Vec<Arc<dyn Sink>>,
+    pub anchors: Vec<Arc<dyn Anchor>>,
     /// Where fates are decided.
     pub fate: Arc<dyn Fate>,
     /// What time it is.
@@ -55,23 +56,36 @@ pub struct Limits {
     pub deadline: Duration,
     /// How many notes may wait.
     pub notes: usize,
+    /// How many bytes of records may wait that somebody waits for.
+    pub barrier_bytes: usize,
     /// How long notes wait for company.
     pub batching_wait: Duration,
     /// How often the head is signed.
     pub head_every: Duration,
     /// How often a failed write is tried again.
     pub retry_every: Duration,
+    /// The longest one try to send a head to a second place may take. Nobody waits for it.
+    pub anchor_patience: Duration,
+    /// How long records have to be kept. A store that was opened with a longer time holds to that.
+    pub retention: Duration,
+    /// How long fates have to be known: the longest expiry of a request, and a week.
+    pub fates_known: Duration,
 }
 
 impl Default for Limits {
-    /// The design's: 5 s, 50 ms, a minute; 10,000 notes are some ten megabytes.
+    /// The design's: 5 s, 50 ms, a minute; 10,000 notes are some ten megabytes. Half a minute is
+    /// enough for a few pushes to a git host far away.
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(5),
             notes: 10_000,
+            barrier_bytes: 64 << 20,
             batching_wait: Duration::from_millis(50),
             head_every: Duration::from_mins(1),
             retry_every: Duration::from_secs(1),
+            anchor_patience: Duration::from_secs(30),
+            retention: Duration::ZERO,
+            fates_known: Duration::from_hours(14 * 24),
         }
     }
 }
@@ -94,6 +108,13 @@ pub enum OpenError {
     /// The certificate could not be stored.
     #[error("the process's certificate cannot be stored")]
     Store(#[source] PutError),
+    /// A store does not keep what it holds, by its settings or when it was tried: one sentence each
+    /// that names the setting.
+    #[error("the log would not be kept: {}", .0.join("; "))]
+    NotKept(Vec<String>),
+    /// It could not be found out whether the store keeps what it holds.
+    #[error("the settings of the audit log's store cannot be checked")]
+    Unchecked(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The fate store does not decide, or does not answer.
     #[error("the fate store cannot be used")]
     Fate(#[source] FateError),
@@ -105,8 +126,12 @@ pub(crate) struct Shared {
     pub(crate) gauges: Arc<Gauges>,
     outbox: mpsc::UnboundedSender<Message>,
     places: Arc<Semaphore>,
+    /// Kibibytes left for records that somebody waits for.
+    barriers: Arc<Semaphore>,
     /// Attempts whose answer was lost: they may be this process's own fate, and nobody else's.
     pub(crate) unanswered: Mutex<BTreeMap<InvocationId, Attempt>>,
+    /// Outputs that may have been stored: they are looked for before they are sent again.
+    doubtful: Mutex<BTreeSet<Key>>,
 }
 
 /// A process's audit log. Cheap to clone; all clones write one stream.
@@ -130,6 +155,7 @@ impl AuditLog {
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let role = certified_role(&config)?;
         let deadline = config.limits.deadline;
+        check_settings(&config).await?;
         let probe = probe_id(&config);
         let raced = fate::race(config.fate.as_ref(), config.sealer.deployment(), probe);
         tokio::time::timeout(deadline, raced)
@@ -137,6 +163,7 @@ impl AuditLog {
             .unwrap_or_else(|late| Err(FateError::Unavailable(Box::new(late))))
             .map_err(OpenError::Fate)?;
         store_certificate(&config).await?;
+        prove_kept(&config).await?;
 
         let writer = WriterId::mint(role);
         let gauges = Arc::new(Gauges::default());
@@ -145,7 +172,7 @@ impl AuditLog {
             id: writer.clone(),
             sealer: config.sealer.clone(),
             sink: config.sink.clone(),
-            anchors: config.anchors.clone(),
+            relay: relay(&config, &gauges),
             clock: config.clock.clone(),
             gauges: gauges.clone(),
             deadline,
@@ -155,9 +182,12 @@ impl AuditLog {
         });
         task.open().await.map_err(OpenError::Write)?;
         config.tracker.spawn(task.run(inbox));
-        let places = Arc::new(Semaphore::new(config.limits.notes.min(Semaphore::MAX_PERMITS)));
+        let room = |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let (places, barriers) = (room(config.limits.notes), room(config.limits.barrier_bytes / 1024));
         let unanswered = Mutex::new(BTreeMap::new());
-        Ok(Self { shared: Arc::new(Shared { config, writer, gauges, outbox, places, unanswered }) })
+        let doubtful = Mutex::default();
+        let shared = Shared { config, writer, gauges, outbox, places, barriers, unanswered, doubtful };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The store that decides fates, to be asked: only [`refuse`](Self::refuse) and
@@ -186,6 +216,12 @@ impl AuditLog {
     #[must_use]
     pub fn gauges(&self) -> &Gauges {
         &self.shared.gauges
+    }
+
+    /// How the second places are doing, for the metrics page.
+    #[must_use]
+    pub fn anchors(&self) -> Vec<AnchorState> {
+        self.shared.gauges.anchors.states(self.shared.config.clock.boottime())
     }
 
     /// Keyed digest of typed text or output.
@@ -236,24 +272,29 @@ impl AuditLog {
             redactions,
         };
         let (sink, deadline) = (self.shared.config.sink.clone(), self.shared.config.limits.deadline);
-        let put = async move {
-            match sink.put_new(&key, bytes.clone()).await {
-                Err(PutError::Exists) => match sink.read(&key).await {
-                    Ok(Some(object)) if object.bytes == bytes => Ok(()),
-                    _ => Err(PutError::Exists),
-                },
-                other => other.map(|_| ()),
-            }
-        };
+        let tried = self.doubtful().contains(&key);
+        let (own, put) = (key.clone(), async move { put_output(sink.as_ref(), &key, bytes, tried).await });
         let task = self.shared.config.tracker.spawn(tokio::time::timeout(deadline, put));
-        match task.await {
-            Ok(Ok(outcome)) => outcome.map(|()| note),
+        let outcome = match task.await {
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(late)) => Err(PutError::Unavailable(Box::new(late))),
             Err(ended) => Err(PutError::Unavailable(Box::new(ended))),
+        };
+        if matches!(outcome, Err(PutError::Unavailable(_))) {
+            self.doubtful().insert(own);
+        } else {
+            self.doubtful().remove(&own);
         }
+        outcome.map(|()| note)
     }
 
-    /// Writes what waits, `writer-closed` and the last head. Nothing can be written afterwards.
+    fn doubtful(&self) -> std::sync::MutexGuard<'_, BTreeSet<Key>> {
+        // A panic while it was held cannot have left half a set.
+        self.shared.doubtful.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Writes what waits, `writer-closed` and the last head, and gives the second places the time
+    /// of one write to take that head. Nothing can be written afterwards.
     ///
     /// # Errors
     /// When the store does not take them; closing may be tried again.
@@ -264,8 +305,10 @@ impl AuditLog {
     }
 
     pub(crate) async fn barrier(&self, event: Event) -> Result<Written, WriteError> {
-        let (done, written) = oneshot::channel();
-        self.send(event, Done::Barrier(done))?;
+        let size = u32::try_from(rough_size(&event) / 1024 + 1).unwrap_or(u32::MAX);
+        let place = self.shared.barriers.clone().try_acquire_many_owned(size).map_err(|_| WriteError::Full)?;
+        let (answer, written) = oneshot::channel();
+        self.send(event, Done::Barrier(Waiter { answer, _place: Some(place) }))?;
         written.await.unwrap_or(Err(WriteError::Closed))
     }
 
@@ -314,7 +357,7 @@ fn certified_role(config: &Config) -> Result<Role, OpenError> {
         return Err(OpenError::BadDeployment(deployment.chars().take(80).collect()));
     }
     let certificate = config.sealer.certificate();
-    let claims = certificate.open(config.verifier.root(), deployment).map_err(OpenError::Certificate)?;
+    let claims = config.verifier.certified(certificate).map_err(OpenError::Certificate)?;
     if claims.key_id() != Some(config.sealer.key_id()) {
         return Err(OpenError::Unfit("is not of its key"));
     }
@@ -324,10 +367,71 @@ fn certified_role(config: &Config) -> Result<Role, OpenError> {
     Ok(claims.role)
 }
 
+fn relay(config: &Config, gauges: &Arc<Gauges>) -> Relay {
+    let Limits { deadline, head_every, retry_every, anchor_patience, .. } = config.limits;
+    let settings = RelaySettings {
+        gauges: gauges.clone(),
+        clock: config.clock.clone(),
+        patience: anchor_patience,
+        deadline,
+        retry_every,
+        retry_at_most: head_every.max(retry_every),
+    };
+    Relay::start(&config.anchors, settings, &config.tracker)
+}
+
+/// Stores an output, or finds it where an earlier try left it.
+async fn put_output(sink: &dyn Sink, key: &Key, bytes: Vec<u8>, tried: bool) -> Result<(), PutError> {
+    let arrived = async |bytes: &[u8]| match sink.read(key).await {
+        Ok(Some(object)) if object.bytes == bytes => Ok(true),
+        Ok(None) => Ok(false),
+        Ok(Some(_)) => Err(PutError::Exists),
+        Err(error) => Err(PutError::Unavailable(Box::new(error))),
+    };
+    if tried && arrived(&bytes).await? {
+        return Ok(());
+    }
+    match sink.put_new(key, bytes.clone()).await {
+        Err(PutError::Exists) => arrived(&bytes).await.map(|_| ()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// What the stores say about themselves.
+async fn check_settings(config: &Config) -> Result<(), OpenError> {
+    let Limits { deadline, retention, fates_known, .. } = config.limits;
+    let unchecked = |error: Box<dyn std::error::Error + Send + Sync>| OpenError::Unchecked(error);
+    let asked = async {
+        let mut wrong = config.sink.weaknesses(retention).await.map_err(|error| unchecked(Box::new(error)))?;
+        wrong.extend(config.fate.unfit(fates_known).await.map_err(OpenError::Fate)?);
+        Ok(wrong)
+    };
+    let wrong = tokio::time::timeout(deadline, asked).await.map_err(|late| unchecked(Box::new(late)))??;
+    if wrong.is_empty() { Ok(()) } else { Err(OpenError::NotKept(wrong)) }
+}
+
+/// What the store does, whatever it says: it is tried on the certificate.
+async fn prove_kept(config: &Config) -> Result<(), OpenError> {
+    let Some(key) = layout::certificate(&config.sealer.key_id()) else { return Ok(()) };
+    match tokio::time::timeout(config.limits.deadline, config.sink.prove_kept(&key)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(NotKept::Weak(how))) => Err(OpenError::NotKept(vec![how])),
+        Ok(Err(NotKept::Unread(error))) => Err(OpenError::Unchecked(Box::new(error))),
+        Err(late) => Err(OpenError::Unchecked(Box::new(late))),
+    }
+}
+
 async fn store_certificate(config: &Config) -> Result<(), OpenError> {
     let text = serde_json::to_string(config.sealer.certificate()).expect("a certificate is made of strings");
     let Some(key) = layout::certificate(&config.sealer.key_id()) else { return Ok(()) };
-    let put = config.sink.put_new(&key, text.into_bytes());
+    let put = async {
+        match config.sink.read(&key).await {
+            // A store that keeps versions may take it once more.
+            Ok(Some(_)) => Err(PutError::Exists),
+            Ok(None) => config.sink.put_new(&key, text.into_bytes()).await,
+            Err(error) => Err(PutError::Unavailable(Box::new(error))),
+        }
+    };
     match tokio::time::timeout(config.limits.deadline, put).await {
         // An earlier start stored it; the one of this start is in its first record anyway.
         Ok(Ok(_) | Err(PutError::Exists)) => Ok(()),

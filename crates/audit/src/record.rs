@@ -114,14 +114,39 @@ impl Link {
         }
         let (number, rest) = rest.split_at(digits);
         let rest = rest.strip_prefix(b",\"prev\":\"")?;
-        let (digest, rest) = rest.split_at_checked("sha256:".len() + 64)?;
+        let rest = rest.strip_prefix(b"sha256:")?;
+        let (digits, rest) = rest.split_first_chunk::<64>()?;
         rest.strip_prefix(b"\",")?;
-        Some(Self {
-            seq: std::str::from_utf8(number).ok()?.parse().ok()?,
-            prev: std::str::from_utf8(digest).ok()?.parse().ok()?,
-        })
+        Some(Self { seq: std::str::from_utf8(number).ok()?.parse().ok()?, prev: digest(digits)? })
     }
 }
+
+/// Reads a digest's 64 hex digits. Every line has one, so no digit costs a branch.
+fn digest(digits: &[u8; 64]) -> Option<Digest> {
+    let mut bytes = [0_u8; 32];
+    let mut wrong = 0;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| HEX_DIGITS[usize::from(digit)]);
+        wrong |= high | low;
+        *byte = high << 4 | (low & 15);
+    }
+    (wrong & NOT_A_DIGIT == 0).then(|| Digest::from_bytes(bytes))
+}
+
+/// Marks what is no lower-case hex digit.
+const NOT_A_DIGIT: u8 = 0x80;
+
+/// What each byte stands for as a lower-case hex digit.
+const HEX_DIGITS: [u8; 256] = {
+    let mut table = [NOT_A_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let mut value: u8 = 0;
+    while value < 16 {
+        table[digits[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +208,7 @@ impl Record {
         if own.schema != SCHEMA {
             return Err(RecordError::Schema(own.schema));
         }
-        let event = serde_json::from_slice(&[b"{", rest].concat()).map_err(RecordError::Unreadable)?;
+        let event = serde_json::from_str(&["{", rest].concat()).map_err(RecordError::Unreadable)?;
         Ok(Self { seq: link.seq, prev: link.prev, at: own.at, writer: own.writer, event })
     }
 }
@@ -197,14 +222,14 @@ struct Own {
 
 impl Own {
     /// Reads it from the line, and gives back the rest. There is one spelling.
-    fn read(line: &[u8]) -> Option<(Self, &[u8])> {
+    fn read(line: &[u8]) -> Option<(Self, &str)> {
         let text = std::str::from_utf8(line).ok()?;
         let (_, text) = text.split_once("\",\"schema\":")?;
         let (schema, text) = text.split_once(",\"at\":\"")?;
         let (at, text) = text.split_once("\",\"writer\":\"")?;
         let (writer, text) = text.split_once("\",")?;
         let own = Self { schema: schema.parse().ok()?, at: at.parse().ok()?, writer: writer.parse().ok()? };
-        Some((own, text.as_bytes()))
+        Some((own, text))
     }
 }
 
@@ -256,6 +281,10 @@ mod tests {
         assert!(matches!(Record::read(more.as_bytes()), Err(RecordError::Unreadable(_))));
         let newer = line.replace("\"schema\":1", "\"schema\":2");
         assert!(matches!(Record::read(newer.as_bytes()), Err(RecordError::Schema(2))));
+        let (begin, rest) = line.split_once("sha256:").unwrap();
+        let upper = format!("{begin}sha256:{}{}", "A".repeat(64), &rest[64..]);
+        let strange = line.replacen("sha256:", "sha256:g", 1);
+        assert!([upper, strange].iter().all(|line| Link::read(line.as_bytes()).is_none()));
         for bad in ["{\"seq\":07,", "{ \"seq\":7,", "{\"prev\":\"x\",\"seq\":7,", ""] {
             assert!(Link::read(bad.as_bytes()).is_none(), "{bad}");
         }

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use countersign_core::time::Timestamp;
 use std::fmt;
+use std::time::Duration;
 
 /// The name of an object: parts of `[A-Za-z0-9._=-]`, joined by `/`.
 ///
@@ -64,6 +65,8 @@ pub struct Object {
     pub bytes: Vec<u8>,
     /// When it was stored, by the store's clock.
     pub at: Timestamp,
+    /// How long it is safe.
+    pub kept: Kept,
 }
 
 /// Why an object was not stored.
@@ -79,7 +82,7 @@ pub enum PutError {
     #[error("the store is read-only")]
     ReadOnly(#[source] std::io::Error),
     /// The store is not where it should be.
-    #[error("the store's folder is missing, or is a link")]
+    #[error("the store is missing, or its folder is a link")]
     Missing(#[source] std::io::Error),
     /// Anything else; whether the object was stored is not known.
     #[error("the store cannot be reached")]
@@ -97,30 +100,65 @@ pub enum ReadError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What a versioned store says about an object besides its first version.
+/// How long an object is safe from everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The store does not lock objects.
+    NotApplicable,
+    /// Nobody can delete it before this instant, by the store's clock.
+    Until(Timestamp),
+    /// The store locks objects, and somebody could delete this one: it is not locked, or in a mode
+    /// that some may lift.
+    Removable,
+}
+
+/// An object as a listing names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name; foreign names as they are.
+    pub name: String,
+    /// Which of its versions is meant (the oldest), where the store has versions.
+    pub version: Option<String>,
+    /// Its size in bytes, as the store tells it.
+    pub size: u64,
+}
+
+/// What is irregular about a name in a versioned store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Irregularity {
     /// There is more than one version.
     SecondVersion(String),
     /// There is a delete marker.
     DeleteMarker(String),
-    /// It may be deleted earlier than the installation's retention says.
-    ShortRetention(String),
 }
 
-/// What a store can tell about versions and retention.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Versions {
-    /// The store has neither.
-    NotApplicable,
-    /// It has both; everything that is not as it should be.
-    Irregular(Vec<Irregularity>),
+/// Everything below a prefix, also what was hidden by a delete marker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The objects, by name in byte order; of several versions the oldest.
+    pub entries: Vec<Entry>,
+    /// Names that were written again or deleted.
+    pub irregular: Vec<Irregularity>,
+}
+
+/// Why a store does not keep what it should keep.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// It let this process change or delete what it had stored.
+    #[error("{0}")]
+    Weak(String),
+    /// It cannot be asked.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
 }
 
 /// A create-only store of objects.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
     /// Stores a new object durably: when this returns `Ok`, a power cut loses nothing of it.
+    ///
+    /// After `Unavailable` look before the next try: a store that keeps versions may take the same
+    /// name again.
     ///
     /// # Errors
     /// [`PutError`]; after `Unavailable` the object may exist or not.
@@ -140,13 +178,55 @@ pub trait Sink: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, ReadError>;
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
+        Ok(self.inventory(prefix).await?.entries.into_iter().map(|entry| entry.name).collect())
+    }
 
-    /// What versions and retention look like below `prefix`.
+    /// Everything below `prefix` (as in [`list`](Self::list)), with versions and what is irregular.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn versions(&self, prefix: &str) -> Result<Versions, ReadError>;
+    async fn inventory(&self, prefix: &str) -> Result<Inventory, ReadError>;
+
+    /// Reads exactly what a listing named. `None` when it is gone, or its name is no object's.
+    ///
+    /// # Errors
+    /// When the store does not answer, or what is there is not an object.
+    async fn read_entry(&self, entry: &Entry) -> Result<Option<Object>, ReadError> {
+        match Key::parse(&entry.name) {
+            Ok(key) => self.read(&key).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// How long what a listing named is kept; without reading its bytes where the store can.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn kept(&self, entry: &Entry) -> Result<Kept, ReadError> {
+        Ok(self.read_entry(entry).await?.map_or(Kept::NotApplicable, |object| object.kept))
+    }
+
+    /// What is wrong with the store's own settings, one sentence each that names the setting;
+    /// empty when nothing is, or the store promises no lock. `retention` is how long objects have to
+    /// be kept.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn weaknesses(&self, retention: Duration) -> Result<Vec<String>, ReadError> {
+        let _ = retention;
+        Ok(Vec::new())
+    }
+
+    /// Tries to delete what is stored under this name and to shorten how long it is kept, and is
+    /// satisfied when the store refuses both. A store without locks has nothing to prove.
+    ///
+    /// # Errors
+    /// [`NotKept`]: the process that asked must not start.
+    async fn prove_kept(&self, key: &Key) -> Result<(), NotKept> {
+        let _ = key;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

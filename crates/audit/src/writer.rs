@@ -4,11 +4,12 @@
 //! comes after it is written, and what is tried again for its name are the same bytes. Another
 //! content under that name ends the stream for ever.
 
+use crate::anchor::{Anchor as _, AnchorGauges, Relay};
 use crate::event::{Event, HeadNote, Kind};
 use crate::head::Head;
 use crate::layout;
 use crate::record::{Record, WriterId};
-use crate::sink::{Key, PutError, Sink, Stored};
+use crate::sink::{Key, PutError, ReadError, Sink, Stored};
 use countersign_core::digest::Digest;
 use countersign_core::seal::Sealer;
 use countersign_core::time::{Clock, Timestamp};
@@ -48,7 +49,7 @@ pub enum WriteError {
         "the audit log's object `{0}` holds something this process did not write; start the process anew and look at `countersign audit verify`"
     )]
     Forked(String),
-    /// Too many notes wait: the caller accepts nothing more until they are written.
+    /// Too much waits: the caller accepts nothing more until it is written.
     #[error("too many records wait for the audit log")]
     Full,
     /// The stream was closed.
@@ -76,8 +77,10 @@ pub struct Gauges {
     pub segments: AtomicU64,
     /// Segments the store did not take or not in time; each is tried again.
     pub failed_puts: AtomicU64,
-    /// Heads that were not stored in one of their places.
+    /// Heads that were not stored in one of their places; what failed is tried again.
     pub failed_heads: AtomicU64,
+    /// How the second places are doing.
+    pub anchors: AnchorGauges,
     /// Entries that were begun and dropped without an outcome.
     pub unclosed: AtomicU64,
     /// Whether the last write went well.
@@ -104,9 +107,23 @@ pub(crate) struct Waiting {
 /// Who waits for it.
 pub(crate) enum Done {
     /// Somebody who goes on only when it is durable.
-    Barrier(oneshot::Sender<Result<Written, WriteError>>),
+    Barrier(Waiter),
     /// Nobody; its place in the buffer is freed when it is durable.
     Note(OwnedSemaphorePermit),
+}
+
+/// Somebody who waits.
+pub(crate) struct Waiter {
+    pub(crate) answer: oneshot::Sender<Result<Written, WriteError>>,
+    /// Its bytes in the buffer, freed when it has its answer.
+    pub(crate) _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Waiter {
+    fn hear(self, outcome: Result<Written, WriteError>) {
+        // A caller that went away has its record all the same.
+        let _ = self.answer.send(outcome);
+    }
 }
 
 /// What the writer works with.
@@ -114,7 +131,7 @@ pub(crate) struct Settings {
     pub(crate) id: WriterId,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) anchors: Vec<Arc<dyn Sink>>,
+    pub(crate) relay: Relay,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) deadline: Duration,
@@ -129,6 +146,8 @@ struct Segment {
     bytes: Vec<u8>,
     first: u64,
     records: u64,
+    /// It was sent before, and may have arrived.
+    tried: bool,
     /// Places in the buffer, freed when the segment is stored.
     places: Vec<OwnedSemaphorePermit>,
 }
@@ -146,7 +165,7 @@ pub(crate) struct Writer {
     forked: Option<WriteError>,
 }
 
-type Waiters = Vec<(u64, oneshot::Sender<Result<Written, WriteError>>)>;
+type Waiters = Vec<(u64, Waiter)>;
 
 impl Writer {
     pub(crate) fn new(set: Settings) -> Self {
@@ -172,7 +191,7 @@ impl Writer {
                 message = inbox.recv() => {
                     let Some(message) = message else {
                         // Everybody let go of the log without closing it: what waits is still written.
-                        self.write(Vec::new()).await;
+                        let _ = self.write(Vec::new()).await;
                         return;
                     };
                     if self.take(message, &mut inbox).await {
@@ -180,7 +199,9 @@ impl Writer {
                     }
                 }
                 _ = ticks.tick() => self.head_due().await,
-                () = tokio::time::sleep(self.set.retry_every), if behind => self.write(Vec::new()).await,
+                () = tokio::time::sleep(self.set.retry_every), if behind => {
+                    let _ = self.write(Vec::new()).await;
+                }
             }
         }
     }
@@ -216,11 +237,20 @@ impl Writer {
                 Err(_) => tokio::time::timeout_at(until, inbox.recv()).await.ok().flatten(),
             };
         }
-        self.write(batch).await;
+        let failed = self.write(batch).await.err();
+        // Who came meanwhile hears the same, instead of waiting for a deadline of their own.
+        while let (Some(error), None) = (&failed, &close) {
+            match inbox.try_recv() {
+                Ok(Message::Record(waiting)) => self.put_off(vec![*waiting], error),
+                Ok(Message::Close(done)) => close = Some(done),
+                Err(_) => break,
+            }
+        }
         let Some(done) = close else { return false };
         let closed = self.own(Event::of(Kind::WriterClosed)).await;
         if closed.is_ok() {
             self.sign_head().await;
+            self.set.relay.finish().await;
         }
         let ended = closed.is_ok();
         // Whoever closes may have gone; the stream is closed all the same.
@@ -229,10 +259,10 @@ impl Writer {
     }
 
     /// Stores what is pending, then the backlog and the batch. Barriers hear how it went.
-    async fn write(&mut self, batch: Vec<Waiting>) {
+    async fn write(&mut self, batch: Vec<Waiting>) -> Result<(), WriteError> {
         if let Err(error) = self.settle().await {
             self.put_off(batch, &error);
-            return;
+            return Err(error);
         }
         let mut all: VecDeque<Waiting> = std::mem::take(&mut self.backlog);
         all.extend(batch);
@@ -241,23 +271,21 @@ impl Writer {
             let outcome = self.settle().await;
             let failed = outcome.as_ref().err().cloned();
             for (seq, waiter) in waiters {
-                // A caller that went away has its record all the same.
-                let _ = waiter.send(outcome.clone().map(|stored| Written { seq, stored_at: stored.at }));
+                waiter.hear(outcome.clone().map(|stored| Written { seq, stored_at: stored.at }));
             }
             if let Some(error) = failed {
                 self.put_off(all.into(), &error);
-                return;
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Barriers fail, notes wait.
     fn put_off(&mut self, batch: Vec<Waiting>, error: &WriteError) {
         for waiting in batch {
             match waiting.done {
-                Done::Barrier(waiter) => {
-                    let _ = waiter.send(Err(error.clone()));
-                }
+                Done::Barrier(waiter) => waiter.hear(Err(error.clone())),
                 Done::Note(_) => self.backlog.push_back(waiting),
             }
         }
@@ -271,6 +299,7 @@ impl Writer {
             bytes: Vec::new(),
             first,
             records: 0,
+            tried: false,
             places: Vec::new(),
         };
         let mut waiters = Vec::new();
@@ -287,7 +316,7 @@ impl Writer {
             if line.len() > MAX_RECORD_BYTES {
                 error!(audit.record_bytes = line.len(), "A record is too large and was not written");
                 if let Done::Barrier(waiter) = waiting.done {
-                    let _ = waiter.send(Err(WriteError::TooLarge(line.len())));
+                    waiter.hear(Err(WriteError::TooLarge(line.len())));
                 }
                 continue;
             }
@@ -320,6 +349,7 @@ impl Writer {
             Err(_) => Err(WriteError::TooSlow(self.set.deadline)),
         };
         let gauges = &self.set.gauges;
+        let first = segment.first;
         let was_writable = gauges.writable.swap(outcome.is_ok(), Ordering::Relaxed);
         match &outcome {
             Ok(stored) => {
@@ -328,14 +358,17 @@ impl Writer {
                 let skew = stored.at.as_millis() - self.set.clock.now().as_millis();
                 gauges.skew_millis.store(skew, Ordering::Relaxed);
                 if !was_writable {
-                    info!(audit.seq = segment.first, "The audit log can be written");
+                    info!(audit.seq = first, "The audit log can be written");
                 }
                 self.pending = None;
             }
             Err(failure) => {
+                if let Some(segment) = &mut self.pending {
+                    segment.tried = true;
+                }
                 gauges.failed_puts.fetch_add(1, Ordering::Relaxed);
                 if was_writable {
-                    error!(audit.seq = segment.first, "The audit log cannot be written, so nothing runs: {failure}");
+                    error!(audit.seq = first, "The audit log cannot be written, so nothing runs: {failure}");
                 }
                 if matches!(failure, WriteError::Forked(_)) {
                     self.forked = Some(failure.clone());
@@ -345,24 +378,40 @@ impl Writer {
         outcome
     }
 
+    /// Sends a segment. One that was sent before is looked for first: a store that keeps versions
+    /// may take it a second time.
     async fn store(&self, segment: &Segment) -> Result<Stored, WriteError> {
+        if segment.tried
+            && let Some(stored) = self.arrived(segment).await?
+        {
+            return Ok(stored);
+        }
         match self.set.sink.put_new(&segment.key, segment.bytes.clone()).await {
             Ok(stored) => Ok(stored),
-            Err(PutError::Exists) => match self.set.sink.read(&segment.key).await {
-                // Our own earlier try, whose answer was lost.
-                Ok(Some(object)) if object.bytes == segment.bytes => Ok(Stored { at: object.at }),
-                Ok(_) => Err(WriteError::Forked(segment.key.to_string())),
-                Err(error) => Err(WriteError::Unavailable(Arc::new(PutError::Unavailable(Box::new(error))))),
-            },
+            Err(PutError::Exists) => {
+                self.arrived(segment).await?.ok_or_else(|| WriteError::Forked(segment.key.to_string()))
+            }
             Err(error) => Err(WriteError::Unavailable(Arc::new(error))),
+        }
+    }
+
+    /// Whether an earlier try arrived, whose answer was lost.
+    async fn arrived(&self, segment: &Segment) -> Result<Option<Stored>, WriteError> {
+        match self.set.sink.read(&segment.key).await {
+            Ok(Some(object)) if object.bytes == segment.bytes => Ok(Some(Stored { at: object.at })),
+            Ok(Some(_)) | Err(ReadError::NotPlain(_)) => Err(WriteError::Forked(segment.key.to_string())),
+            Ok(None) => Ok(None),
+            Err(error) => Err(WriteError::Unavailable(Arc::new(PutError::Unavailable(Box::new(error))))),
         }
     }
 
     /// Writes a record of the log's own.
     async fn own(&mut self, event: Event) -> Result<Written, WriteError> {
-        let (done, written) = oneshot::channel();
+        let (answer, written) = oneshot::channel();
         let at = self.set.clock.now();
-        self.write(vec![Waiting { event, at, done: Done::Barrier(done) }]).await;
+        // The log's own records are few, and are never too many.
+        let done = Done::Barrier(Waiter { answer, _place: None });
+        self.write(vec![Waiting { event, at, done }]).await?;
         written.await.unwrap_or(Err(WriteError::Closed))
     }
 
@@ -376,23 +425,26 @@ impl Writer {
         }
     }
 
-    /// Signs how far the stored stream is and puts it in every place heads go to.
+    /// Signs how far the stored stream is, puts the head beside the records and sends it on its way
+    /// to every other place.
     async fn sign_head(&mut self) {
         let head = Head { size: self.size, root: self.last, at: self.set.clock.now() };
         let Some(note) = head.sign(&self.set.id, &self.set.sealer) else { return };
         let key = layout::head(&self.set.id, head.size);
-        for place in std::iter::once(&self.set.sink).chain(&self.set.anchors) {
-            let put = timeout(self.set.deadline, place.put_new(&key, note.clone().into_bytes())).await;
-            if !matches!(put, Ok(Ok(_))) {
-                self.set.gauges.failed_heads.fetch_add(1, Ordering::Relaxed);
-                warn!(audit.seq = head.size, "A signed head was not stored in one of its places");
-            }
+        let kept = timeout(self.set.deadline, self.set.sink.as_ref().keep(&key, &note)).await;
+        if !matches!(kept, Ok(Ok(()))) {
+            self.set.gauges.failed_heads.fetch_add(1, Ordering::Relaxed);
+            warn!(audit.seq = head.size, "A signed head was not stored beside the records");
         }
+        self.set.relay.hand_over(key, &note);
         self.headed = self.size;
     }
 }
 
-/// About how many bytes the event's texts take; the seals are nearly all of it.
-fn rough_size(event: &Event) -> usize {
-    500 + event.sealed.iter().map(|one| one.text.len()).sum::<usize>()
+/// About how many bytes the event's texts take: seals, the decision, and what people typed.
+pub(crate) fn rough_size(event: &Event) -> usize {
+    let sealed = event.sealed.iter().map(|one| one.text.len()).sum::<usize>();
+    let decision = event.decision.as_ref().map_or(0, |copy| copy.text.len());
+    let details = event.details.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
+    500 + sealed + decision + details + event.why.as_ref().map_or(0, String::len)
 }

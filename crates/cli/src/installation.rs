@@ -20,9 +20,9 @@ use countersign_policy::{Catalog, LivePolicy, Overrides, Source, Sources};
 use countersign_queue::{EmbeddedQueue, Queue};
 use countersign_runner::OwnServices;
 use countersign_secrets::Recipe;
-use countersign_service::config::AuditFolders;
+use countersign_service::config::{Audit, Environment};
 use countersign_service::policy::{self, ReloadError};
-use countersign_service::stores::Stores;
+use countersign_service::stores::{Opening, Stores};
 use countersign_worker::Worker;
 use countersign_worker::host::{Host, Settings as HostSettings, UIDS};
 use secrecy::SecretString;
@@ -156,7 +156,14 @@ impl Installation {
             Some(queue) => queue.clone(),
             None => Arc::new(EmbeddedQueue::open(&places.queue).context("the queue cannot be opened")?),
         };
-        let stores = Stores::open(&folders(&places), &settings.clock)?;
+        let stores = Stores::open(Opening {
+            places: &folders(&places),
+            deployment: &settings.deployment,
+            process: "installation",
+            environment: &Environment::default(),
+            clock: &settings.clock,
+        })
+        .await?;
         let (tasks, log_tasks) = (TaskTracker::new(), TaskTracker::new());
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let host = Host::open(host(&places, &settings), catalog.catalog())?;
@@ -281,9 +288,8 @@ fn explained(error: ReloadError) -> anyhow::Error {
     }
 }
 
-fn folders(places: &Places) -> AuditFolders {
-    let (directory, fate) = (places.audit.clone(), places.fate.clone());
-    AuditFolders { directory, fate, anchors: vec![places.anchors.clone()] }
+fn folders(places: &Places) -> Audit {
+    Audit::folders(places.audit.clone(), places.fate.clone(), places.anchors.clone())
 }
 
 fn prepare(places: &Places) -> anyhow::Result<()> {
@@ -302,20 +308,20 @@ fn pools(catalog: &Catalog) -> Vec<String> {
 /// Makes keys where there are none, and reads the root's public half.
 fn keys_of(places: &Places, settings: &Settings, pools: &[String]) -> anyhow::Result<Verifier> {
     let public = places.keys.join("root.pub");
-    let root = if public.exists() {
-        keys::load_root(&public)?
-    } else {
+    if !public.exists() {
         let names: Vec<String> = pools.iter().map(|pool| format!("worker-{pool}")).collect();
         let lists: Vec<[&str; 1]> = pools.iter().map(|pool| [pool.as_str()]).collect();
-        let mut processes = vec![Process { name: "gateway", role: Role::Gateway, pools: &[] }];
+        let process = |name, role| Process { name, role, pools: &[] };
+        // Whoever reads the log on this machine does it on record, with a key of their own.
+        let mut processes = vec![process("gateway", Role::Gateway), process("auditor", Role::Operator)];
         processes.extend(names.iter().zip(&lists).map(|(name, pools)| Process {
             name,
             role: Role::Worker,
             pools: pools.as_slice(),
         }));
-        keys::init(&places.keys, &settings.deployment, (settings.clock.now(), CERTIFIED_FOR), &processes)?
-    };
-    Ok(Verifier::new(root, settings.deployment.clone()))
+        keys::init(&places.keys, &settings.deployment, (settings.clock.now(), CERTIFIED_FOR), &processes)?;
+    }
+    Ok(Verifier::of(keys::load_roots(&public)?, settings.deployment.clone()))
 }
 
 fn host(places: &Places, settings: &Settings) -> HostSettings {

@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod installation;
 pub mod key;
+pub mod places;
 pub mod recorder;
 pub mod solo;
 
@@ -33,10 +34,10 @@ enum What {
     Solo(Options),
     /// Makes keys and certificates.
     #[command(subcommand)]
-    Key(key::Key),
+    Key(Box<key::Key>),
     /// Verifies the log, or tells the story of one request.
     #[command(subcommand)]
-    Audit(audit::Audit),
+    Audit(Box<audit::Audit>),
 }
 
 impl CommandLine {
@@ -56,8 +57,8 @@ impl CommandLine {
             What::Check(check) => check.run(),
             What::Test(test) => test.run(),
             What::Solo(options) => Ok(solo::run(&options).await),
-            What::Key(key) => key.run(),
-            What::Audit(audit) => audit.run().await,
+            What::Key(key) => Box::pin(key.run()).await,
+            What::Audit(audit) => Box::pin(audit.run()).await,
         }
     }
 }

@@ -8,10 +8,20 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     // First of all, before any thread: this program is its own jail launcher.
     countersign_jail::enter_if_asked();
-    let command = CommandLine::parse();
+    let command = match CommandLine::try_parse() {
+        Ok(command) => command,
+        Err(told) => {
+            // Whoever closed the other end of the pipe does not read it.
+            let _ = told.print();
+            // Not clap's 2: to a verification that means that something was changed.
+            return ExitCode::from(if told.use_stderr() { 3 } else { 0 });
+        }
+    };
     if !command.is_installed() {
         tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+            .with_env_filter(
+                EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,vaultrs=off,rustify=off")),
+            )
             .with_writer(std::io::stderr)
             .init();
     }

@@ -6,9 +6,9 @@
 use countersign_gateway::installed::Installed as Gateway;
 use countersign_service::config::Part;
 use countersign_service::health::Health;
+use countersign_service::identity::running_binary;
 use countersign_service::life::{Ending, Reload};
 use countersign_service::program::{self, Failure, Options, Program};
-use countersign_service::stores::{Stores, running_binary};
 use countersign_service::{metrics, queue};
 use countersign_worker::host::installed::Installed as Worker;
 use std::process::ExitCode;
@@ -21,13 +21,13 @@ pub async fn run(options: &Options) -> ExitCode {
 
 async fn start(program: Program) -> Result<Ending, Failure> {
     let numbers = metrics::Numbers::start();
-    let stores = Stores::open(&program.config.audit, &program.clock).map_err(Failure::Unable)?;
+    let stores = program.stores().await.map_err(Failure::Unable)?;
     let opened = queue::open(&program.config, &program.environment, &program.life).map_err(Failure::Unable)?;
     let binary = running_binary();
     let worker = Arc::new(Worker::start(&program, &opened.queue, &stores, binary).await?);
     let gateway = Arc::new(Gateway::start(&program, &opened.queue, &stores, binary).await?);
-    let health = opened.health(Health::new(numbers, program.life.stop.clone()));
-    let health = gateway.health(worker.health(health, &program, &stores), &program, &stores);
+    let health = opened.health(Health::new(numbers, program.life.stop.clone(), program.clock.clone()));
+    let health = gateway.health(worker.health(health, &stores), &stores);
     program.serve_health(program.people(health)).await.map_err(Failure::Unable)?;
     gateway.serve(&program).await.map_err(Failure::Unable)?;
     program::say("ready");

@@ -22,7 +22,10 @@ mod shown;
 mod store;
 mod views;
 
-pub use audit::{AuditRow, AuditView, Verdict, VerifyView};
+pub use audit::{
+    AuditView, Brief, Chapter, Concern, Entry, Filter, Form, Index, Line, NotShown, Part, Progress, Reader, Slice,
+    Step, Story, Verdict, Verification, VerifyView,
+};
 pub use listen::{Listen, ListenError};
 pub use login::{Login, Person};
 
@@ -153,9 +156,10 @@ impl Console {
             .route("/thread/{id}/click", post(clicks::click))
             .route("/say", post(clicks::say))
             .route("/inbox", get(pages::inbox))
-            .route("/audit", get(audit::recent))
-            .route("/audit/verify", get(audit::verify))
-            .route("/audit/story/{id}", get(audit::story))
+            .route("/audit", get(audit::pages::look))
+            .route("/audit/status", get(audit::pages::status))
+            .route("/audit/verify", post(audit::pages::verify))
+            .route("/audit/story/{id}", get(audit::pages::story))
             .layer(from_fn(guard::person))
             .route("/who", get(pages::who).post(clicks::choose))
             .layer(from_fn_with_state(desk.clone(), guard::session));

@@ -15,9 +15,8 @@ impl Shown {
         Self(words::line(text.as_ref()))
     }
 
-    /// Each line for itself.
-    pub(crate) fn lines(text: &str) -> Vec<Self> {
-        words::lines(text).into_iter().map(Self).collect()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The first characters, for lists where the whole is one step away.

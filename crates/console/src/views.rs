@@ -1,10 +1,10 @@
 //! What the templates are filled with.
 
+use crate::Desk;
 use crate::card_view::{CardView, WholeView};
 use crate::session::{Said, Tone, Visitor};
 use crate::shown::Shown;
 use crate::store::{Summary, Thread};
-use crate::{AuditRow, Desk, Verdict, VerifyView};
 use askama::Template;
 use countersign_chat::output::Folded;
 use countersign_chat::transcript::{Part, Told};
@@ -33,6 +33,26 @@ pub(crate) struct SaidView {
     pub(crate) mark: &'static str,
     pub(crate) time: String,
     pub(crate) told: Told,
+}
+
+/// What was typed, and the part of it that a refusal is about: marked in its place, because a line of
+/// carets below it would not survive a narrow screen.
+pub(crate) struct Pointed {
+    pub(crate) before: String,
+    pub(crate) here: String,
+    pub(crate) after: String,
+}
+
+impl Pointed {
+    pub(crate) fn of(text: &str, caret: &str) -> Self {
+        let start = caret.chars().take_while(|c| *c == ' ').count();
+        let length = caret.chars().filter(|c| *c != ' ').count();
+        let part = |from: usize, most: usize| -> String { text.chars().skip(from).take(most).collect() };
+        let here = part(start, length);
+        // Something is missing at the end: the place where it should be is shown as a space.
+        let here = if here.is_empty() { " ".to_owned() } else { here };
+        Self { before: part(0, start), here, after: part(start + length, usize::MAX) }
+    }
 }
 
 /// One line of the list of threads.
@@ -179,34 +199,6 @@ pub(crate) struct PersonView {
 pub(crate) struct WhoPage {
     pub(crate) csrf: String,
     pub(crate) people: Vec<PersonView>,
-}
-
-/// A row of the audit log.
-pub(crate) struct AuditRowView {
-    pub(crate) time: String,
-    pub(crate) event: Shown,
-    pub(crate) who: Shown,
-    pub(crate) what: Shown,
-    pub(crate) id: Option<String>,
-    pub(crate) short: String,
-}
-
-/// What verification found.
-pub(crate) struct VerdictView {
-    pub(crate) name: &'static str,
-    pub(crate) tone: &'static str,
-    pub(crate) mark: &'static str,
-    pub(crate) word: &'static str,
-}
-
-/// `/audit` and below.
-#[derive(Template)]
-#[template(path = "audit.html")]
-pub(crate) struct AuditPage {
-    pub(crate) frame: Frame,
-    pub(crate) rows: Vec<AuditRowView>,
-    pub(crate) verified: Option<(u64, Vec<VerdictView>, Vec<Shown>)>,
-    pub(crate) story: Option<(String, Vec<Shown>)>,
 }
 
 /// Something that is not a page.
@@ -409,33 +401,5 @@ impl LineView {
                 Self { kind: "hidden-lines", mark: "⋯", text }
             }
         }
-    }
-}
-
-impl AuditRowView {
-    pub(crate) fn of(row: &AuditRow) -> Self {
-        Self {
-            time: row.at.to_string(),
-            event: Shown::of(&row.event),
-            who: Shown::of(&row.who),
-            what: Shown::of(&row.what),
-            id: row.invocation.map(|id| id.to_string()),
-            short: row.invocation.map(|id| id.short()).unwrap_or_default(),
-        }
-    }
-}
-
-impl VerdictView {
-    const fn of(name: &'static str, verdict: Verdict) -> Self {
-        let (tone, mark, word) = match verdict {
-            Verdict::Holds => ("good", "✓", "holds"),
-            Verdict::Broken => ("bad", "✕", "broken"),
-            Verdict::NotKnown => ("quiet", "?", "not known"),
-        };
-        Self { name, tone, mark, word }
-    }
-
-    pub(crate) fn both(it: &VerifyView) -> Vec<Self> {
-        vec![Self::of("Integrity", it.integrity), Self::of("Completeness", it.completeness)]
     }
 }

@@ -89,13 +89,39 @@ pub enum CertificateError {
 
 const PURPOSE: &[u8] = b"countersign/certificate/v1\0";
 
+/// A certificate before it is signed, for root keys that are not at hand: in Vault, in a KMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    bytes: String,
+}
+
+impl Draft {
+    /// The certificate of these claims.
+    #[must_use]
+    pub fn of(claims: &Claims) -> Self {
+        Self { bytes: canonical(claims).expect("claims hold strings, integers and lists only") }
+    }
+
+    /// What the root key has to sign with ed25519; under a kilobyte.
+    #[must_use]
+    pub fn message(&self) -> Vec<u8> {
+        message(&self.bytes)
+    }
+
+    /// With the root's signature. Whoever opens it judges the signature.
+    #[must_use]
+    pub fn signed(self, signature: [u8; 64]) -> Certificate {
+        Certificate { bytes: self.bytes, sig: BASE64.encode(signature) }
+    }
+}
+
 impl Certificate {
     /// Certifies a key. The root key is used here and nowhere else.
     #[must_use]
     pub fn issue(claims: &Claims, root: &SigningKey) -> Self {
-        let bytes = canonical(claims).expect("claims hold strings, integers and lists only");
-        let sig = root.sign(&message(&bytes));
-        Self { bytes, sig: BASE64.encode(sig.to_bytes()) }
+        let draft = Draft::of(claims);
+        let signature = root.sign(&draft.message()).to_bytes();
+        draft.signed(signature)
     }
 
     /// Verifies, then reads.

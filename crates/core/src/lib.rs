@@ -21,6 +21,7 @@ pub mod policy;
 pub mod principal;
 pub mod quorum;
 pub mod refusal;
+pub mod revocation;
 pub mod seal;
 pub mod subject;
 mod tally;

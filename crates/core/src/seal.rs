@@ -4,18 +4,20 @@
 //! opens as another; the id inside is compared with the id it was fetched by.
 
 use crate::canonical::canonical;
-use crate::certificate::{Certificate, Role, signature};
+use crate::certificate::{Certificate, CertificateError, Claims, Role, signature};
 use crate::digest::Digest;
 use crate::id::{InvocationId, KeyId};
+use crate::revocation::{Revocation, RevocationError, RevocationNote};
 use crate::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What can be sealed.
 pub trait Sealable: Serialize + DeserializeOwned {
@@ -160,38 +162,69 @@ impl Sealer {
     }
 }
 
-/// Verifies for one process: the root key, and what it knows to be revoked.
+/// Verifies for one process: the root keys, and what it knows to be revoked.
+///
+/// Clones share what they know: a revocation learned by one is learned by all.
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    root: VerifyingKey,
+    roots: Vec<VerifyingKey>,
     deployment: String,
-    revoked: BTreeSet<KeyId>,
+    revoked: Arc<RwLock<BTreeMap<KeyId, Timestamp>>>,
 }
 
 impl Verifier {
     /// A verifier that believes this root key.
     #[must_use]
     pub fn new(root: VerifyingKey, deployment: impl Into<String>) -> Self {
-        Self { root, deployment: deployment.into(), revoked: BTreeSet::new() }
+        Self::of(vec![root], deployment)
     }
 
-    /// Does not believe these keys any more.
+    /// A verifier that believes each of these root keys: after a root was replaced, the one before
+    /// still stands behind the past.
     #[must_use]
-    pub fn without(mut self, revoked: impl IntoIterator<Item = KeyId>) -> Self {
-        self.revoked.extend(revoked);
-        self
+    pub fn of(roots: Vec<VerifyingKey>, deployment: impl Into<String>) -> Self {
+        Self { roots, deployment: deployment.into(), revoked: Arc::default() }
+    }
+
+    /// Learns from a note of the root key; of several about one key the earliest instant holds.
+    ///
+    /// # Errors
+    /// [`RevocationError`]; nothing changes then.
+    pub fn learn(&self, note: &RevocationNote) -> Result<Revocation, RevocationError> {
+        let revocation = note.open(&self.roots, &self.deployment)?;
+        // A panic while it was held cannot have left half a map.
+        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        let from = revoked.entry(revocation.key.clone()).or_insert(revocation.from);
+        *from = revocation.from.min(*from);
+        Ok(revocation)
+    }
+
+    /// From when on a key is not believed any more, if it is revoked.
+    #[must_use]
+    pub fn revoked_from(&self, key: &KeyId) -> Option<Timestamp> {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// What a certificate says, if one of the root keys signed it for this installation.
+    ///
+    /// # Errors
+    /// When none did, or it is of another deployment or version.
+    pub fn certified(&self, certificate: &Certificate) -> Result<Claims, CertificateError> {
+        let mut last = CertificateError::NotByRoot;
+        for root in &self.roots {
+            match certificate.open(root, &self.deployment) {
+                Err(CertificateError::NotByRoot) => {}
+                Err(error) => last = error,
+                Ok(claims) => return Ok(claims),
+            }
+        }
+        Err(last)
     }
 
     /// Name of the installation.
     #[must_use]
     pub fn deployment(&self) -> &str {
         &self.deployment
-    }
-
-    /// The root key.
-    #[must_use]
-    pub const fn root(&self) -> &VerifyingKey {
-        &self.root
     }
 }
 
@@ -222,10 +255,10 @@ impl<T: Sealable> Sealed<T> {
     /// # Errors
     /// [`SealError`]; nothing of the content may be used then.
     pub fn open_any(&self, verifier: &Verifier, now: Timestamp) -> Result<T, SealError> {
-        let claims = self.cert.open(&verifier.root, &verifier.deployment).map_err(|_| SealError::Uncertified)?;
+        let claims = verifier.certified(&self.cert).map_err(|_| SealError::Uncertified)?;
         let key = claims.public_key().ok_or(SealError::Uncertified)?;
         let key_id = KeyId::of(key.as_bytes());
-        if verifier.revoked.contains(&key_id) {
+        if verifier.revoked_from(&key_id).is_some_and(|from| from <= now) {
             return Err(SealError::Revoked(key_id));
         }
         if !claims.covers(now) {

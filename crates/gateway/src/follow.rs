@@ -111,7 +111,7 @@ impl Gateway {
 
     /// What need not be done at every look.
     async fn look_closely(&self, id: InvocationId) {
-        self.ask_fate(id).await;
+        Box::pin(self.ask_fate(id)).await;
         if self.with_view(id, |view| view.trouble.unshown && view.farewell.is_none()) == Some(true) {
             drop(self.show(id).await);
         }
@@ -208,7 +208,7 @@ impl Gateway {
             drop(self.show(id).await);
         }
         if asks {
-            self.ask_fate(id).await;
+            Box::pin(self.ask_fate(id)).await;
         }
     }
 
@@ -327,7 +327,7 @@ impl Gateway {
         });
         if times == Some(1) {
             tracing::error!(invocation.id = %id, "The queue has lost the request");
-            self.ask_fate(id).await;
+            Box::pin(self.ask_fate(id)).await;
             let Some(decision) = self.with_view(id, |view| view.decision.clone()) else { return };
             let refusal = Refusal::new(
                 Code::QueueUnavailable,
@@ -340,7 +340,7 @@ impl Gateway {
         // It has started. A worker that lives writes the outcome; for one that died with the queue
         // another worker must find the fate, and that needs the work to be there again.
         if times.is_some_and(|times| times % looks_per_fate() == 0) {
-            self.ask_fate(id).await;
+            Box::pin(self.ask_fate(id)).await;
         }
         if times == Some(LOST_PATIENCE * looks_per_fate())
             && let Some(Some(offer)) = self.with_view(id, |view| view.offered.clone())

@@ -15,9 +15,11 @@ use countersign_policy::LivePolicy;
 use countersign_queue::Queue;
 use countersign_service::config::{Environment, PolicyFiles, SecretError, Slack};
 use countersign_service::health::Health;
+use countersign_service::identity::Identity;
 use countersign_service::listening::{listen, serve};
 use countersign_service::program::{Failure, Program};
-use countersign_service::stores::{Identity, Stores};
+use countersign_service::revocations::{Freshness, Revocations};
+use countersign_service::stores::Stores;
 use countersign_service::{policy, telemetry};
 use countersign_slack::inbound::{Allowed, Front, Secrets, Settings, Setup};
 use countersign_slack::{People, SlackApi, SlackThreads, Token, Web};
@@ -39,6 +41,7 @@ pub struct Installed {
     files: PolicyFiles,
     key: KeyId,
     slack: Arc<Wire>,
+    freshness: Freshness,
     /// Its key is held while the process runs.
     _identity: Identity,
 }
@@ -73,6 +76,7 @@ impl Installed {
         let digest_key = program.digest_key().map_err(Failure::Wrong)?;
         let slack = Arc::new(Wire::new(program)?);
         let who = (&identity.sealer, &identity.verifier);
+        let revocations = Revocations::learn(stores, &identity, &program.clock).await?;
         let log = stores.log(who, digest_key, binary, &program.clock, &program.life.last).await;
         let log = log.map_err(Failure::Unable)?;
         let chat = SlackThreads::new(slack.api.clone(), program.clock.clone(), program.life.tasks.clone());
@@ -89,9 +93,11 @@ impl Installed {
             tasks: program.life.tasks.clone(),
             stop: program.life.stop.clone(),
         });
+        let freshness = revocations.freshness();
+        program.life.last.spawn(revocations.watch(program.life.clone()));
         tracing::info!(writer = %log.writer(), "Deciding");
         let (files, key) = (config.policy.clone(), identity.sealer.key_id());
-        Ok(Self { gateway, log, policy, files, key, slack, _identity: identity })
+        Ok(Self { gateway, log, policy, files, key, slack, freshness, _identity: identity })
     }
 
     /// Its stream of the log.
@@ -122,15 +128,16 @@ impl Installed {
 
     /// What it needs.
     #[must_use]
-    pub fn health(&self, health: Health, program: &Program, stores: &Stores) -> Health {
+    pub fn health(&self, health: Health, stores: &Stores) -> Health {
         let slack = self.slack.clone();
-        health.needs_log(self.log.clone(), stores.audit.clone(), self.key.clone(), program.clock.clone()).needs(
-            "slack",
-            move || {
-                let slack = slack.clone();
-                async move { slack.token_works().await }
-            },
-        )
+        let token = move || {
+            let slack = slack.clone();
+            async move { slack.token_works().await }
+        };
+        health
+            .needs_log(self.log.clone(), stores.audit.clone(), self.key.clone())
+            .needs_revocations(self.freshness.clone())
+            .needs("slack", token)
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::Parser as _;
 use countersign_gateway::installed::Installed;
 use countersign_service::health::Health;
+use countersign_service::identity::running_binary;
 use countersign_service::life::{Ending, Reload};
 use countersign_service::program::{self, Failure, Options, Program};
-use countersign_service::stores::{Stores, running_binary};
 use countersign_service::{Part, metrics, queue};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ fn main() -> ExitCode {
 
 async fn run(program: Program) -> Result<Ending, Failure> {
     let numbers = metrics::Numbers::start();
-    let stores = Stores::open(&program.config.audit, &program.clock).map_err(Failure::Unable)?;
+    let stores = program.stores().await.map_err(Failure::Unable)?;
     let opened = queue::open(&program.config, &program.environment, &program.life).map_err(Failure::Unable)?;
     let gateway = Arc::new(Installed::start(&program, &opened.queue, &stores, running_binary()).await?);
-    let health = opened.health(Health::new(numbers, program.life.stop.clone()));
-    let health = program.people(gateway.health(health, &program, &stores));
+    let health = opened.health(Health::new(numbers, program.life.stop.clone(), program.clock.clone()));
+    let health = program.people(gateway.health(health, &stores));
     program.serve_health(health).await.map_err(Failure::Unable)?;
     gateway.serve(&program).await.map_err(Failure::Unable)?;
     program::say("ready");

@@ -91,7 +91,7 @@ impl Gateway {
             self.with_view(id, |view| view.thread = thread);
         }
         // Whether it is over already stands in the fate store, not in the queue.
-        self.ask_fate(id).await;
+        Box::pin(self.ask_fate(id)).await;
         self.redrive(id, &papers).await;
     }
 

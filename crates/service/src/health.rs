@@ -1,9 +1,11 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 //!
 //! **Invariant:** ready means that everything a request needs answered just now; what is away is
-//! named. Whoever asks changes nothing.
+//! named. A second place that is away is named too, and makes nothing wait. Whoever asks changes
+//! nothing.
 
 use crate::metrics::{self, Numbers};
+use crate::revocations::Freshness;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 /// A dependency that does not answer within this is away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A second place that took no head for so long is named; healthy ones take one a minute.
+const LATE: Duration = Duration::from_mins(5);
+
 type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 type Check = Box<dyn Fn() -> Answer + Send + Sync>;
 
@@ -33,6 +38,7 @@ pub struct Health {
     logs: Vec<AuditLog>,
     numbers: Numbers,
     stop: CancellationToken,
+    clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Health {
@@ -45,8 +51,8 @@ impl fmt::Debug for Health {
 impl Health {
     /// Nothing is needed yet; once `stop` is cancelled the process is no longer ready.
     #[must_use]
-    pub const fn new(numbers: Numbers, stop: CancellationToken) -> Self {
-        Self { checks: Vec::new(), logs: Vec::new(), numbers, stop }
+    pub fn new(numbers: Numbers, stop: CancellationToken, clock: Arc<dyn Clock>) -> Self {
+        Self { checks: Vec::new(), logs: Vec::new(), numbers, stop, clock }
     }
 
     /// A dependency: the text of its error goes to whoever asks.
@@ -61,8 +67,9 @@ impl Health {
 
     /// A log: it takes writes, its store has what this process put there, and fates can be read.
     #[must_use]
-    pub fn needs_log(mut self, log: AuditLog, store: Arc<dyn Sink>, key: KeyId, clock: Arc<dyn Clock>) -> Self {
+    pub fn needs_log(mut self, log: AuditLog, store: Arc<dyn Sink>, key: KeyId) -> Self {
         self.logs.push(log.clone());
+        let clock = self.clock.clone();
         self.needs("audit", move || {
             let (log, store, key, clock) = (log.clone(), store.clone(), key.clone(), clock.clone());
             async move {
@@ -82,6 +89,12 @@ impl Health {
         })
     }
 
+    /// What is known of revoked keys is not old.
+    #[must_use]
+    pub fn needs_revocations(self, freshness: Freshness) -> Self {
+        self.needs("revocations", move || std::future::ready(freshness.check()))
+    }
+
     /// The three pages.
     pub fn router(self) -> Router {
         Router::new()
@@ -89,6 +102,15 @@ impl Health {
             .route("/readyz", get(ready))
             .route("/metrics", get(numbers))
             .with_state(Arc::new(self))
+    }
+
+    /// What somebody should look at and nothing waits for.
+    fn late(&self) -> Vec<String> {
+        let now = self.clock.boottime();
+        let states = self.logs.iter().flat_map(|log| log.gauges().anchors.states(now));
+        let late = states.filter(|state| state.lag > LATE);
+        late.map(|state| format!("no head was taken for {} s by anchor `{}`\n", state.lag.as_secs(), state.place))
+            .collect()
     }
 
     async fn away(&self) -> Vec<(&'static str, String)> {
@@ -113,7 +135,7 @@ async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
     }
     let away = health.away().await;
     if away.is_empty() {
-        return (StatusCode::OK, "ready\n".to_owned());
+        return (StatusCode::OK, format!("ready\n{}", health.late().concat()));
     }
     let lines: Vec<String> = away.into_iter().map(|(name, why)| format!("{name}: {why}")).collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n")
@@ -121,5 +143,5 @@ async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
 
 async fn numbers(State(health): State<Arc<Health>>) -> String {
     health.away().await;
-    health.numbers.page(&health.logs)
+    health.numbers.page(&health.logs, health.clock.boottime())
 }

@@ -5,12 +5,14 @@
 
 pub mod config;
 pub mod health;
+pub mod identity;
 pub mod life;
 pub mod listening;
 pub mod metrics;
 pub mod policy;
 pub mod program;
 pub mod queue;
+pub mod revocations;
 pub mod stores;
 pub mod telemetry;
 

@@ -1,7 +1,8 @@
 //! From the first task to the last: signals, draining, the end.
 //!
 //! **Invariant:** after the first SIGTERM or SIGINT nothing is accepted or claimed; what runs may
-//! end until the deadline or a second signal, then it is ended; the log is closed last.
+//! end until the deadline or a second signal, then it is ended; the log is closed last. A process
+//! whose key is revoked ends the same way and signs nothing more.
 
 use countersign_audit::log::AuditLog;
 use std::future::Future;
@@ -32,6 +33,8 @@ pub struct Life {
     pub last: TaskTracker,
     /// And its end.
     pub end: CancellationToken,
+    /// Its key is not believed any more, so it ends by itself.
+    pub disowned: CancellationToken,
     /// Whether a task died.
     pub died: Arc<AtomicBool>,
 }
@@ -69,6 +72,7 @@ impl Life {
             abort: CancellationToken::new(),
             last: TaskTracker::new(),
             end: CancellationToken::new(),
+            disowned: CancellationToken::new(),
             died: Arc::default(),
         }
     }
@@ -87,11 +91,13 @@ impl Life {
                 }
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
+                () = self.disowned.cancelled() => break,
             }
         }
         tracing::info!("Told to end: nothing more is accepted; what runs may end");
         let drained = self.drain(&mut signals, drain).await;
-        let closed = close(logs).await;
+        // What a revoked key signs is believed by nobody, and would look like a thief's in the log.
+        let closed = !self.disowned.is_cancelled() && close(logs).await;
         self.end.cancel();
         self.last.close();
         let gone = tokio::time::timeout(LAST_WORDS, self.last.wait()).await.is_ok();

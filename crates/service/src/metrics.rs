@@ -8,6 +8,7 @@ use countersign_core::time::Timestamp;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// Counters of every process: name and meaning.
 pub const COUNTERS: &[(&str, &str)] = &[
@@ -16,6 +17,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ("countersign_audit_failed_puts_total", "Segments the store did not take or not in time; each is tried again."),
     ("countersign_audit_failed_heads_total", "Signed heads that were not stored in one of their places."),
     ("countersign_audit_unclosed_total", "Runs that were begun and dropped without an outcome."),
+    (
+        "countersign_revocations_foreign_total",
+        "Revocations in the log's store that no root key signed, by `role`; they are ignored.",
+    ),
     ("countersign_reloads_total", "Reloads by SIGHUP, by `result`: changed, unchanged, refused."),
 ];
 
@@ -26,6 +31,8 @@ pub const GAUGES: &[(&str, &str)] = &[
         "countersign_certificate_expires_seconds",
         "When this process's certificate ends, in seconds since 1970, by `role`.",
     ),
+    ("countersign_audit_anchor_lag_seconds", "How long ago a second place took a signed head, by `role` and `place`."),
+    ("countersign_revocations_known", "Revocations of keys that this process has learned, by `role`."),
     ("countersign_audit_writable", "1 when the last write of the log went well."),
     ("countersign_audit_skew_milliseconds", "The store's clock minus the own one, at the last write."),
 ];
@@ -56,15 +63,15 @@ impl Numbers {
         Self { prometheus }
     }
 
-    /// The page that Prometheus reads.
+    /// The page that Prometheus reads. `now` is the time since boot.
     #[must_use]
-    pub fn page(&self, logs: &[AuditLog]) -> String {
-        audit(logs);
+    pub fn page(&self, logs: &[AuditLog], now: Duration) -> String {
+        audit(logs, now);
         self.prometheus.as_ref().map(PrometheusHandle::render).unwrap_or_default()
     }
 }
 
-fn audit(logs: &[AuditLog]) {
+fn audit(logs: &[AuditLog], now: Duration) {
     for log in logs {
         let (gauges, role) = (log.gauges(), log.writer().role().as_str());
         counter!("countersign_audit_records_total", "role" => role).absolute(gauges.records.load(Relaxed));
@@ -75,6 +82,10 @@ fn audit(logs: &[AuditLog]) {
         gauge!("countersign_audit_writable", "role" => role).set(f64::from(u8::from(gauges.writable.load(Relaxed))));
         let skew = i32::try_from(gauges.skew_millis.load(Relaxed)).map_or(f64::MAX, f64::from);
         gauge!("countersign_audit_skew_milliseconds", "role" => role).set(skew);
+        for state in gauges.anchors.states(now) {
+            let lag = gauge!("countersign_audit_anchor_lag_seconds", "role" => role, "place" => state.place);
+            lag.set(state.lag.as_secs_f64());
+        }
     }
 }
 
@@ -82,6 +93,13 @@ fn audit(logs: &[AuditLog]) {
 pub(crate) fn certificate(role: Role, ends: Timestamp) {
     let seconds = u32::try_from(ends.as_millis() / 1_000).map_or(f64::INFINITY, f64::from);
     gauge!("countersign_certificate_expires_seconds", "role" => role.as_str()).set(seconds);
+}
+
+/// How many revocations were learned, and how many of no root key were seen.
+pub(crate) fn revocations(role: Role, known: usize, foreign: usize) {
+    gauge!("countersign_revocations_known", "role" => role.as_str())
+        .set(u32::try_from(known).map_or(f64::INFINITY, f64::from));
+    counter!("countersign_revocations_foreign_total", "role" => role.as_str()).absolute(foreign as u64);
 }
 
 /// One reload.

@@ -5,9 +5,11 @@
 
 use crate::config::{Config, Environment, Part};
 use crate::health::Health;
+use crate::identity::Identity;
 use crate::life::{Ending, Life, Signals};
 use crate::listening::{listen, serve};
-use crate::stores::Identity;
+use crate::revocations::Unlearned;
+use crate::stores::{Opening, Stores};
 use crate::telemetry;
 use crate::{metrics, policy};
 use anyhow::Context as _;
@@ -63,6 +65,16 @@ impl Failure {
     }
 }
 
+/// A revoked key does not become right by itself, an outage does.
+impl From<Unlearned> for Failure {
+    fn from(error: Unlearned) -> Self {
+        match error {
+            Unlearned::Own { .. } => Self::wrong(error),
+            Unlearned::Unread(_) => Self::unable(error),
+        }
+    }
+}
+
 /// A program whose configuration was read.
 #[derive(Debug)]
 pub struct Program {
@@ -109,7 +121,10 @@ impl Program {
             Ok(program) if options.check => {
                 return match program.check() {
                     0 => {
-                        println!("The configuration is right.");
+                        println!("{}\nThe configuration is right.", program.config.audit);
+                        for remark in program.config.audit.remarks() {
+                            println!("Look at this: {remark}.");
+                        }
                         ExitCode::SUCCESS
                     }
                     _ => ExitCode::from(2),
@@ -170,6 +185,11 @@ impl Program {
                 note(secret.read(&self.environment).map(drop).map_err(anyhow::Error::from));
             }
         }
+        for key in config.audit.buckets().filter_map(|bucket| bucket.access_key.as_ref()) {
+            for secret in [&key.id, &key.secret] {
+                note(secret.read(&self.environment).map(drop).map_err(anyhow::Error::from));
+            }
+        }
         for path in config.worker.iter().flat_map(|it| it.programs.values().chain([&it.launcher])) {
             note(std::fs::File::open(path).map(drop).with_context(|| format!("`{}` cannot be read", path.display())));
         }
@@ -194,6 +214,21 @@ impl Program {
     pub fn policy(&self) -> anyhow::Result<LivePolicy> {
         let (sources, cases) = policy::read(&self.config.policy)?;
         Ok(LivePolicy::load(sources, &cases, Overrides::default())?)
+    }
+
+    /// The log's stores, as they were configured.
+    ///
+    /// # Errors
+    /// See [`Stores::open`].
+    pub async fn stores(&self) -> anyhow::Result<Stores> {
+        let opening = Opening {
+            places: &self.config.audit,
+            deployment: &self.config.deployment,
+            process: &self.config.keys.process.name,
+            environment: &self.environment,
+            clock: &self.clock,
+        };
+        Stores::open(opening).await
     }
 
     /// A process's key, taken for this process; a worker's must name all pools it serves.

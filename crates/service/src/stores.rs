@@ -1,72 +1,95 @@
-//! The log's stores, and a process's own key.
+//! The log's stores as they were configured, and the log on them.
 //!
-//! **Invariant:** a process's key belongs to one process at a time on a host, so that whoever
-//! reads the log knows which one wrote; a folder that is missing is not made.
+//! **Invariant:** a folder or bucket that is missing is not made, one whose settings are weaker than
+//! promised is not used, and what is wrong is said with the setting.
 
-use crate::config::{AuditFolders, KeyFiles};
+use crate::config::{AnchorPlace, Audit, Bucket, Environment, FatePlace, Git, LogPlace, Syslog};
 use anyhow::Context as _;
+use countersign_audit::anchor::{Anchor, GitPlace, GitProgram, GitSettings, SyslogPlace, SyslogSettings, TlsSettings};
 use countersign_audit::directory::Directory;
 use countersign_audit::fate::Fate;
-use countersign_audit::keys::{self, DigestKey};
+use countersign_audit::keys::DigestKey;
 use countersign_audit::log::{AuditLog, Config, Limits};
+use countersign_audit::s3::{self, BucketSettings, Credentials, Kind};
 use countersign_audit::sink::Sink;
-use countersign_core::certificate::Role;
 use countersign_core::digest::Digest;
 use countersign_core::seal::{Sealer, Verifier};
-use countersign_core::time::{Clock, Timestamp};
-use rustix::fs::FlockOperation;
-use std::fs::File;
+use countersign_core::time::Clock;
+use secrecy::ExposeSecret as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::task::TaskTracker;
+
+/// How long fates are kept at the least: the longest `expires` that rbac.yaml takes, and a week.
+pub const FATES_KEPT: Duration = Duration::from_hours(24 + 7 * 24);
+
+/// Begins the variables that would send the log to another store than the configuration says.
+const ENDPOINTS: &str = "AWS_ENDPOINT_URL";
 
 /// Where records, fates and heads are kept.
 #[derive(Debug, Clone)]
 pub struct Stores {
     /// Records, heads, outputs.
-    pub audit: Arc<Directory>,
+    pub audit: Arc<dyn Sink>,
     /// Fates and outcomes.
     pub fate: Arc<dyn Fate>,
     /// Heads, a second time.
-    pub anchors: Vec<Arc<Directory>>,
+    pub anchors: Vec<Arc<dyn Anchor>>,
 }
 
-/// Who a process is.
-#[derive(Debug)]
-pub struct Identity {
-    /// Its key and certificate.
-    pub sealer: Arc<Sealer>,
-    /// Believes the installation's root key.
-    pub verifier: Verifier,
-    /// The pools its certificate names.
-    pub pools: Vec<String>,
-    /// When its certificate ends: the process cannot be started afterwards, and what it seals is refused.
-    pub not_after: Timestamp,
-    /// Held while the process runs.
-    key: File,
+/// What stores are opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// Where they are.
+    pub places: &'a Audit,
+    /// Name of the installation.
+    pub deployment: &'a str,
+    /// Name of this process's key: no other process of this host has it.
+    pub process: &'a str,
+    /// What `env:` references mean.
+    pub environment: &'a Environment,
+    /// What time it is.
+    pub clock: &'a Arc<dyn Clock>,
 }
 
 impl Stores {
-    /// Takes the folders, which must be there.
+    /// Takes the folders and buckets, which must be there. Of other second places only the settings
+    /// are looked at: the log does not wait for them.
     ///
     /// # Errors
-    /// When one of them cannot be written, or creating a file is not exclusive there.
-    pub fn open(folders: &AuditFolders, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let open = |path: &Path| {
-            let store = Directory::open(path, clock.clone());
-            store.map(Arc::new).with_context(|| format!("`{}` cannot hold the log", path.display()))
+    /// When one of them cannot be used, or is set otherwise than a log needs it.
+    pub async fn open(opening: Opening<'_>) -> anyhow::Result<Self> {
+        let audit: Arc<dyn Sink> = match &opening.places.log {
+            LogPlace::Directory(path) => opening.folder(path)?,
+            LogPlace::Bucket(bucket, retention) => {
+                let kind = Kind::Locked { retention: *retention };
+                opening.bucket(bucket, kind).await.context("`audit.bucket` cannot hold the log")?
+            }
         };
-        Ok(Self {
-            audit: open(&folders.directory)?,
-            fate: open(&folders.fate)?,
-            anchors: folders.anchors.iter().map(|path| open(path)).collect::<anyhow::Result<_>>()?,
-        })
+        let fate: Arc<dyn Fate> = match &opening.places.fate {
+            FatePlace::Directory(path) => opening.folder(path)?,
+            FatePlace::Bucket(bucket) => {
+                let what = "`audit.fate` cannot hold the fates";
+                let store = opening.bucket(bucket, Kind::Plain).await.context(what)?;
+                strong(store.as_ref(), FATES_KEPT).await.context(what)?;
+                store
+            }
+        };
+        let mut anchors = Vec::new();
+        for place in &opening.places.anchors {
+            anchors.push(opening.anchor(place).await.context("one of `audit.anchors` cannot be used")?);
+        }
+        for remark in opening.places.remarks() {
+            tracing::warn!("Look at the configuration: {remark}");
+        }
+        Ok(Self { audit, fate, anchors })
     }
 
     /// Opens a process's stream.
     ///
     /// # Errors
-    /// When nothing can be written; nothing may be accepted then.
+    /// When nothing can be written, or the store does not keep it; nothing may be accepted then.
     pub async fn log(
         &self,
         who: (&Arc<Sealer>, &Verifier),
@@ -79,77 +102,180 @@ impl Stores {
             sealer: who.0.clone(),
             verifier: who.1.clone(),
             sink: self.audit.clone(),
-            anchors: self.anchors.iter().map(|store| store.clone() as Arc<dyn Sink>).collect(),
+            anchors: self.anchors.clone(),
             fate: self.fate.clone(),
             clock: clock.clone(),
             tracker: tracker.clone(),
             digest_key,
             binary,
-            limits: Limits::default(),
+            limits: Limits { fates_known: FATES_KEPT, ..Limits::default() },
         };
         AuditLog::open(config).await.context("the audit log cannot be opened, so nothing is accepted")
     }
 }
 
-impl Identity {
-    /// Reads a process's key, and takes it for itself.
-    ///
-    /// # Errors
-    /// When a file is missing, exposed or malformed, the certificate is of another role, key,
-    /// deployment or time, or another process of this host uses the key.
-    pub fn take(
-        files: &KeyFiles,
-        root: &Path,
-        deployment: &str,
-        role: Role,
-        clock: &dyn Clock,
-    ) -> anyhow::Result<Self> {
-        let this = Self::look(files, root, deployment, role, clock)?;
-        rustix::fs::flock(&this.key, FlockOperation::NonBlockingLockExclusive).ok().with_context(|| {
-            format!("another process of this host uses the key of `{}`; each has its own", files.name)
-        })?;
-        Ok(this)
+impl Opening<'_> {
+    fn folder(&self, path: &Path) -> anyhow::Result<Arc<Directory>> {
+        let store = Directory::open(path, self.clock.clone());
+        store.map(Arc::new).with_context(|| format!("`{}` cannot hold the log", path.display()))
     }
 
-    /// Reads a process's key without using it.
-    ///
-    /// # Errors
-    /// As [`Self::take`], but another process may use it.
-    pub fn look(
-        files: &KeyFiles,
-        root: &Path,
-        deployment: &str,
-        role: Role,
-        clock: &dyn Clock,
-    ) -> anyhow::Result<Self> {
-        let verifier = Verifier::new(keys::load_root(root)?, deployment);
-        let sealer = keys::load_sealer(&files.folder, &files.name, deployment)?;
-        let name = &files.name;
-        let claims = sealer
-            .certificate()
-            .open(verifier.root(), deployment)
-            .with_context(|| format!("the certificate of `{name}` is not of this installation"))?;
-        anyhow::ensure!(claims.role == role, "the certificate of `{name}` is of a {}, not of a {role}", claims.role);
-        anyhow::ensure!(claims.key_id() == Some(sealer.key_id()), "the certificate of `{name}` is not of its key");
-        anyhow::ensure!(claims.covers(clock.now()), "the certificate of `{name}` is not valid at this time");
-        let key = File::open(files.folder.join(format!("{name}.key")))?;
-        Ok(Self { sealer: Arc::new(sealer), verifier, pools: claims.pools, not_after: claims.not_after, key })
+    async fn bucket(&self, bucket: &Bucket, kind: Kind) -> anyhow::Result<Arc<s3::Bucket>> {
+        let variable = self.environment.all().keys().find(|name| name.starts_with(ENDPOINTS));
+        if let (None, Some(variable)) = (&bucket.endpoint, variable) {
+            anyhow::bail!("`{variable}` is set and would send {bucket} elsewhere; where a store is says `endpoint`");
+        }
+        let credentials = match &bucket.access_key {
+            None => Credentials::Chain,
+            Some(key) => Credentials::Key {
+                id: key.id.read(self.environment)?.expose_secret().to_owned(),
+                secret: key.secret.read(self.environment)?,
+            },
+        };
+        let settings = BucketSettings {
+            name: bucket.name.clone(),
+            region: bucket.region.clone(),
+            endpoint: bucket.endpoint.clone(),
+            path_style: bucket.path_style,
+            prefix: bucket.prefix.clone(),
+            kind,
+            credentials,
+        };
+        Ok(Arc::new(s3::Bucket::open(settings, self.clock.clone()).await?))
+    }
+
+    async fn anchor(&self, place: &AnchorPlace) -> anyhow::Result<Arc<dyn Anchor>> {
+        Ok(match place {
+            AnchorPlace::Directory(path) => self.folder(path)?,
+            AnchorPlace::Bucket(bucket, None) => self.bucket(bucket, Kind::Plain).await?,
+            AnchorPlace::Bucket(bucket, Some(retention)) => {
+                let store = self.bucket(bucket, Kind::Locked { retention: *retention }).await?;
+                strong(store.as_ref(), *retention).await?;
+                store
+            }
+            AnchorPlace::Git(git) => Arc::new(GitPlace::open(self.git(git)?).await?),
+            AnchorPlace::Syslog(syslog) => Arc::new(SyslogPlace::open(self.syslog(syslog))?),
+        })
+    }
+
+    /// Each process has its own copy of the repository, below the folder that was named.
+    fn git(&self, git: &Git) -> anyhow::Result<GitSettings> {
+        let work = git.work.join(self.process);
+        if let Err(error) = std::fs::create_dir(&work)
+            && error.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            return Err(error).with_context(|| format!("`{}` cannot be made", work.display()));
+        }
+        let variable = |name| self.environment.of(name).map(|value| value.expose_secret().into());
+        Ok(GitSettings {
+            program: GitProgram {
+                program: git.program.clone(),
+                home: git.home.clone(),
+                ssh_auth_sock: variable("SSH_AUTH_SOCK"),
+                ssh_command: git.ssh.as_ref().map(|ssh| ssh.command().into()),
+                ..GitProgram::default()
+            },
+            repository: git.repository.clone(),
+            branch: git.branch.clone(),
+            work,
+            author: (format!("countersign {}", self.process), format!("countersign@{}", self.deployment)),
+        })
+    }
+
+    fn syslog(&self, syslog: &Syslog) -> SyslogSettings {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        SyslogSettings {
+            address: syslog.address.clone(),
+            deployment: self.deployment.to_owned(),
+            host: host.map(|host| host.trim().to_owned()),
+            tls: TlsSettings { authorities: syslog.ca.clone(), identity: syslog.identity.clone() },
+            clock: self.clock.clone(),
+        }
     }
 }
 
-/// SHA-256 of the running program, for the log.
-#[must_use]
-pub fn running_binary() -> Option<Digest> {
-    use sha2::{Digest as _, Sha256};
-    use std::io::Read as _;
-    let mut file = File::open("/proc/self/exe").ok()?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = file.read(&mut buffer).ok()?;
-        if count == 0 {
-            return Some(Digest::from_bytes(hash.finalize().into()));
+/// Refuses a store that is set otherwise than it must be, with everything that is wrong.
+async fn strong(store: &dyn Sink, kept: Duration) -> anyhow::Result<()> {
+    let wrong = store.weaknesses(kept).await?;
+    anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FATES_KEPT, Opening, Stores};
+    use crate::config::{AnchorPlace, Audit, Bucket, Environment, FatePlace, Git};
+    use countersign_audit::anchor::Branch;
+    use countersign_audit::clock::SystemClock;
+    use countersign_core::time::Clock;
+    use countersign_policy::{LivePolicy, Overrides, Source, Sources};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    async fn refused(places: &Audit, environment: &[(&str, &str)]) -> String {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let (environment, clock): (_, Arc<dyn Clock>) = (Environment::new(environment), Arc::new(SystemClock));
+        let opening =
+            Opening { places, deployment: "acme", process: "gateway-1", environment: &environment, clock: &clock };
+        format!("{:#}", Stores::open(opening).await.expect_err("it must be refused"))
+    }
+
+    fn folders(base: &Path) -> Audit {
+        let [log, fate, anchors] = ["log", "fate", "anchors"].map(|name| base.join(name));
+        for folder in [&log, &fate, &anchors] {
+            std::fs::create_dir(folder).unwrap();
         }
-        hash.update(buffer.get(..count)?);
+        Audit::folders(log, fate, anchors)
+    }
+
+    /// Fates outlive whatever rbac.yaml may say, also after a reload.
+    #[test]
+    fn no_policy_lets_a_request_outlive_its_fate() {
+        let file = |name: &str, text: &str| Source::new(name, text);
+        let load = |expires: &str| {
+            let rbac = include_str!("../../../rbac.yaml").replace("expires: 30m", &format!("expires: {expires}"));
+            let catalog = include_str!("../../../catalog.yaml");
+            let sources = Sources { rbac: file("rbac.yaml", &rbac), catalog: file("catalog.yaml", catalog) };
+            LivePolicy::load(sources, &[], Overrides::default())
+        };
+        load("24h").unwrap();
+        assert_eq!(FATES_KEPT, Duration::from_hours(24) + Duration::from_hours(7 * 24));
+        assert!(load("25h").unwrap_err().to_string().contains("`expires` is at most a day"));
+    }
+
+    #[tokio::test]
+    async fn no_variable_sends_the_log_elsewhere() {
+        let base = tempfile::tempdir().unwrap();
+        let bucket = Bucket {
+            name: "acme-fate".to_owned(),
+            region: "eu-central-1".to_owned(),
+            endpoint: None,
+            path_style: false,
+            prefix: None,
+            access_key: None,
+        };
+        let places = Audit { fate: FatePlace::Bucket(bucket), ..folders(base.path()) };
+        let said = refused(&places, &[("AWS_ENDPOINT_URL_S3", "http://elsewhere")]).await;
+        assert!(said.contains("`AWS_ENDPOINT_URL_S3` is set") && said.contains("`audit.fate`"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_missing_is_not_made() {
+        let base = tempfile::tempdir().unwrap();
+        let git = Git {
+            repository: "file:///nowhere".to_owned(),
+            branch: Branch::default(),
+            work: base.path().join("work"),
+            program: "/usr/bin/git".into(),
+            home: None,
+            ssh: None,
+        };
+        let places = Audit { anchors: vec![AnchorPlace::Git(git)], ..folders(base.path()) };
+        let said = refused(&places, &[]).await;
+        assert!(said.contains("one of `audit.anchors`") && said.contains("work/gateway-1"), "{said}");
+        std::fs::remove_dir(base.path().join("log")).unwrap();
+        assert!(refused(&places, &[]).await.contains("cannot hold the log"));
+        assert!(!base.path().join("log").exists() && !base.path().join("work").exists());
     }
 }

@@ -3,5 +3,8 @@
 //! Each one holds state and speaks the real protocol, so that the real client programs can be run against it in the
 //! demo and in tests. **Invariant:** a stand-in listens on 127.0.0.1 alone, and only tests and the demo link it.
 
+mod chance;
+pub mod kms;
 pub mod kubernetes;
 pub mod slack;
+pub mod vault;

@@ -1,17 +1,20 @@
 //! The chain of one stream, on raw bytes.
 //!
-//! **Invariant:** a line is handed on for reading only when its successor has confirmed it, or
-//! nothing comes after it; what is known to be changed is never reported under a second name.
+//! **Invariant:** a line is handed on only when its successor has confirmed it, or nothing comes
+//! after it; what is known to be changed is never reported under a second name.
 
 use super::report::{Finding, Name};
-use crate::record::{Link, WriterId};
+use super::scan::{Line, Scanned};
+use crate::record::WriterId;
 use countersign_core::digest::Digest;
+use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A line, and whether the chain stands behind it.
+/// A line that was read, and whether the chain stands behind it.
 pub(super) struct Confirmed {
     pub(super) seq: u64,
-    pub(super) bytes: Vec<u8>,
+    pub(super) line: Line,
+    pub(super) stored_at: Option<Timestamp>,
     pub(super) intact: bool,
 }
 
@@ -29,6 +32,12 @@ pub(super) struct Chain {
     pub(super) damaged: bool,
 }
 
+/// What is found, and what may be read on.
+pub(super) struct Out<'a> {
+    pub(super) findings: &'a mut Vec<Finding>,
+    pub(super) confirmed: &'a mut Vec<Confirmed>,
+}
+
 impl Chain {
     /// A walk from the beginning; `sizes` are those that heads speak about.
     pub(super) fn new(writer: WriterId, sizes: BTreeSet<u64>) -> Self {
@@ -41,132 +50,109 @@ impl Chain {
         self.expected - 1
     }
 
-    /// Reads a segment. Lines that are confirmed go to `out`.
-    pub(super) fn segment(
-        &mut self,
-        first: u64,
-        object: &str,
-        bytes: &[u8],
-        findings: &mut Vec<Finding>,
-        out: &mut Vec<Confirmed>,
-    ) {
+    /// Walks over a segment. Lines that are confirmed go to `out`.
+    pub(super) fn segment(&mut self, first: u64, object: &str, scanned: Scanned, out: &mut Out<'_>) {
+        let Scanned { mut lines, torn, stored_at } = scanned;
         if first > self.expected {
             let says = format!("records {} to {} are missing", self.expected, first - 1);
-            self.found(findings, Finding::new(Name::MissingSegment, says).object(object).at(self.expected));
+            self.found(out, Finding::new(Name::MissingSegment, says).object(object).at(self.expected));
             self.skip_to(first, out);
         }
-        let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-        if lines.pop().is_none_or(|rest| !rest.is_empty()) || lines.is_empty() {
-            self.found(findings, Finding::new(Name::TornLine, "the segment ends within a line").object(object));
+        if torn {
+            self.found(out, Finding::new(Name::TornLine, "the segment ends within a line").object(object));
         }
-        let mut links: Vec<(Option<Link>, &[u8])> = lines.into_iter().map(|line| (Link::read(line), line)).collect();
-        if links
-            .first()
-            .is_some_and(|(link, _)| link.is_some_and(|link| link.seq != first && link.seq == self.expected))
-        {
+        let begins = lines.first().and_then(|line| line.link);
+        if begins.is_some_and(|link| link.seq != first && link.seq == self.expected) {
             let says = format!("it begins with record {}", self.expected);
-            self.found(findings, Finding::new(Name::MisnamedSegment, says).object(object));
+            self.found(out, Finding::new(Name::MisnamedSegment, says).object(object));
         }
-        if is_shuffled(&links, self.expected) {
-            self.found(findings, Finding::new(Name::Reordered, "the lines were moved").object(object).at(first));
-            links.sort_by_key(|(link, _)| link.map(|link| link.seq));
+        if is_shuffled(&lines, self.expected) {
+            self.found(out, Finding::new(Name::Reordered, "the lines were moved").object(object).at(first));
+            lines.sort_by_key(|line| line.link.map(|link| link.seq));
         }
-        for nth in 0..links.len() {
-            let Some((link, line)) = links.get(nth) else { break };
-            let next = links.get(nth + 1).and_then(|(link, _)| link.map(|link| link.seq));
-            self.line(*link, line, next, object, findings, out);
+        let mut rest = lines.into_iter().peekable();
+        while let Some(line) = rest.next() {
+            let next = rest.peek().and_then(|line| line.link.map(|link| link.seq));
+            self.line(line, stored_at, next, object, out);
         }
     }
 
-    fn line(
-        &mut self,
-        link: Option<Link>,
-        line: &[u8],
-        next: Option<u64>,
-        object: &str,
-        findings: &mut Vec<Finding>,
-        out: &mut Vec<Confirmed>,
-    ) {
+    fn line(&mut self, line: Line, stored_at: Option<Timestamp>, next: Option<u64>, object: &str, out: &mut Out<'_>) {
         let seq = self.expected;
-        let Some(link) = link else {
-            self.found(
-                findings,
-                Finding::new(Name::EditedLine, "it does not begin as a record does").object(object).at(seq),
-            );
-            self.release(out);
-            self.advance(line, false);
+        let Some(link) = line.link else {
+            let finding = Finding::new(Name::EditedLine, "it does not begin as a record does");
+            self.found(out, finding.object(object).at(seq));
+            self.advance(line, stored_at, false, out);
             return;
         };
         if link.seq != seq && next == Some(seq + 1) {
             let says = format!("it says that it is record {}", link.seq);
-            self.found(findings, Finding::new(Name::EditedLine, says).object(object).at(seq));
-            self.release(out);
-            self.advance(line, false);
+            self.found(out, Finding::new(Name::EditedLine, says).object(object).at(seq));
+            self.advance(line, stored_at, false, out);
             return;
         }
         if link.seq < seq {
-            self.found(
-                findings,
-                Finding::new(Name::RepeatedLine, "its number was used before").object(object).at(link.seq),
-            );
+            let finding = Finding::new(Name::RepeatedLine, "its number was used before");
+            self.found(out, finding.object(object).at(link.seq));
             return;
         }
         if link.seq > seq {
             let says = format!("records {seq} to {} are missing", link.seq - 1);
-            self.found(findings, Finding::new(Name::Gap, says).object(object).at(seq));
+            self.found(out, Finding::new(Name::Gap, says).object(object).at(seq));
             self.skip_to(link.seq, out);
         }
         if self.prev.is_some_and(|prev| prev != link.prev) {
             let edited = self.expected.saturating_sub(1).max(1);
             let says = "its successor was chained to another line";
-            self.found(findings, Finding::new(Name::EditedLine, says).object(object).at(edited));
+            self.found(out, Finding::new(Name::EditedLine, says).object(object).at(edited));
             if let Some(held) = &mut self.held {
                 held.intact = false;
             }
         }
-        self.release(out);
-        self.advance(line, true);
+        self.advance(line, stored_at, true, out);
     }
 
     /// The last line has no successor to confirm it.
-    pub(super) fn finish(&mut self, out: &mut Vec<Confirmed>) {
+    pub(super) fn finish(&mut self, out: &mut Out<'_>) {
         self.release(out);
     }
 
-    fn advance(&mut self, line: &[u8], intact: bool) {
-        let digest = Digest::of(line);
+    fn advance(&mut self, line: Line, stored_at: Option<Timestamp>, intact: bool, out: &mut Out<'_>) {
+        self.release(out);
         if self.sizes.contains(&self.expected) {
-            self.roots.insert(self.expected, digest);
+            self.roots.insert(self.expected, line.digest);
         }
-        self.held = Some(Confirmed { seq: self.expected, bytes: line.to_vec(), intact });
         // After a line that is known to be changed, its digest tells nothing about the next.
-        self.prev = intact.then_some(digest);
+        self.prev = intact.then_some(line.digest);
+        self.held = line.told.is_some().then_some(Confirmed { seq: self.expected, line, stored_at, intact });
         self.expected += 1;
     }
 
-    fn skip_to(&mut self, seq: u64, out: &mut Vec<Confirmed>) {
+    fn skip_to(&mut self, seq: u64, out: &mut Out<'_>) {
         self.release(out);
         self.expected = seq;
         self.prev = None;
     }
 
-    fn release(&mut self, out: &mut Vec<Confirmed>) {
-        out.extend(self.held.take());
+    fn release(&mut self, out: &mut Out<'_>) {
+        out.confirmed.extend(self.held.take());
     }
 
-    fn found(&mut self, findings: &mut Vec<Finding>, finding: Finding) {
+    fn found(&mut self, out: &mut Out<'_>, finding: Finding) {
         self.damaged = true;
-        findings.push(finding.of(&self.writer));
+        out.findings.push(finding.of(&self.writer));
     }
 }
 
 /// Whether the lines are exactly the ones that should be here, in another order.
-fn is_shuffled(links: &[(Option<Link>, &[u8])], expected: u64) -> bool {
-    let Some(seqs) = links.iter().map(|(link, _)| link.map(|link| link.seq)).collect::<Option<Vec<u64>>>() else {
+fn is_shuffled(lines: &[Line], expected: u64) -> bool {
+    let in_order = lines.iter().zip(expected..).all(|(line, seq)| line.link.is_some_and(|link| link.seq == seq));
+    if in_order {
+        return false;
+    }
+    let Some(mut seqs) = lines.iter().map(|line| line.link.map(|link| link.seq)).collect::<Option<Vec<u64>>>() else {
         return false;
     };
-    let mut sorted = seqs.clone();
-    sorted.sort_unstable();
-    let complete = sorted.iter().zip(expected..).all(|(seq, should)| *seq == should);
-    complete && sorted != seqs
+    seqs.sort_unstable();
+    seqs.iter().zip(expected..).all(|(seq, should)| *seq == should)
 }

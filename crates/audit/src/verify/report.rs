@@ -96,10 +96,20 @@ names! {
     ClosedFateWithRun = "closed-fate-with-run", Integrity;
     /// A command that needs a fate was started without one.
     IntentWithoutFate = "intent-without-fate", Integrity;
+    /// A record, a head or a sealed document of a key from the time on from which it was revoked.
+    AfterRevocation = "after-revocation", Integrity;
+    /// The output that an outcome names is not what the command printed.
+    ChangedOutput = "changed-output", Integrity;
     /// Nothing the log writes has this name.
     UnknownFile = "unknown-file", Integrity;
     /// A certificate in the store that the root key did not sign.
     ForeignCertificate = "foreign-certificate", Integrity;
+    /// A revocation in the store that the root key did not sign.
+    ForeignRevocation = "foreign-revocation", Integrity;
+    /// A head that the second place had is gone from there, or was changed there.
+    RewrittenAnchor = "rewritten-anchor", Integrity;
+    /// The store's own settings let somebody change or delete what is in it.
+    WeakStore = "weak-store", Integrity;
     /// An object has more than one version.
     SecondVersion = "second-version", Integrity;
     /// An object was deleted.
@@ -123,6 +133,8 @@ names! {
     MissingFate = "missing-fate", Completeness;
     /// The output that an outcome names is not in the store.
     MissingOutput = "missing-output", Completeness;
+    /// A run's account lacks who asked, what was shown, who agreed, what ran or what came out.
+    IncompleteStory = "incomplete-story", Completeness;
 
     /// No signature stands behind the last records yet.
     UnsignedTail = "unsigned-tail", Notice;
@@ -136,6 +148,8 @@ names! {
     BreakGlassUsed = "break-glass-used", Notice;
     /// No head is kept elsewhere, so that a store put back as a whole would not show.
     NoAnchors = "no-anchors", Notice;
+    /// Only chains and heads were looked at, as was asked for.
+    ContentsNotRead = "contents-not-read", Notice;
 }
 
 impl fmt::Display for Name {
@@ -273,6 +287,21 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report holds strings, integers and lists only")
+    }
+
+    /// Puts the findings into the one order they are told in: nothing of it depends on what was
+    /// read first.
+    pub(super) fn sort(&mut self) {
+        self.findings.sort_by(|one, other| {
+            let key = |it: &Finding| (it.concern, it.name);
+            key(one)
+                .cmp(&key(other))
+                .then_with(|| one.writer.cmp(&other.writer))
+                .then_with(|| one.seq.cmp(&other.seq))
+                .then_with(|| one.object.cmp(&other.object))
+                .then_with(|| one.invocation.cmp(&other.invocation))
+                .then_with(|| one.says.cmp(&other.says))
+        });
     }
 
     fn of(&self, concern: Concern) -> impl Iterator<Item = &Finding> {

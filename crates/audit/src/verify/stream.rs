@@ -3,260 +3,186 @@
 //! **Invariant:** a stream is believed to be a process's only as far as a head under that
 //! process's certified key reaches.
 
-use super::chain::{Chain, Confirmed};
-use super::contents::Contents;
+use super::Context;
+use super::chain::{Chain, Confirmed, Out};
+use super::heads::{self, Note};
+use super::held::Held;
 use super::report::{Finding, Name, Report};
-use super::{Evidence, Held, fetch};
+use super::runs::{Finished, Runs};
+use super::scan::Scanned;
+use super::seals::Signer;
 use crate::event::Kind;
-use crate::head::{Head, HeadError};
-use crate::record::{Record, WriterId, may_write};
+use crate::record::WriterId;
 use crate::sink::ReadError;
-use countersign_core::certificate::{Certificate, Claims};
+use countersign_core::certificate::Certificate;
 use countersign_core::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What was learnt of a stream while its records were read.
 #[derive(Default)]
 struct Seen {
-    opening: Option<Certificate>,
-    /// Whether record 1 was there and readable.
-    first_read: bool,
-    opened: bool,
+    /// Who the first record's certificate is about, if it is believed.
+    signer: Option<Arc<Signer>>,
+    /// The kind of record 1, if it was there and readable.
+    first: Option<Kind>,
     closed: bool,
+    unreadable: bool,
+    /// The first record after the writer's key was revoked.
+    revoked: Option<u64>,
     last_at: Option<Timestamp>,
     span: Option<(Timestamp, Timestamp)>,
 }
 
-pub(super) async fn read(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    held: &Held,
-    certificates: &[Certificate],
-    report: &mut Report,
-    contents: &mut Contents,
-) -> Result<(), ReadError> {
-    report.writers += 1;
-    let anchored = held.anchors.iter().map(|(size, ..)| *size);
-    let sizes = held.heads.keys().copied().chain(anchored).collect();
-    let mut chain = Chain::new(writer.clone(), sizes);
-    let mut seen = Seen::default();
-    let mut confirmed = Vec::new();
-    for (first, name) in &held.segments {
-        let bytes = fetch(evidence.sink, name).await?.unwrap_or_default();
-        chain.segment(*first, name, &bytes, &mut report.findings, &mut confirmed);
+/// A stream while it is read.
+pub(super) struct Stream<'a> {
+    context: &'a Arc<Context>,
+    writer: &'a WriterId,
+    chain: Chain,
+    seen: Seen,
+    notes: Vec<Note>,
+    confirmed: Vec<Confirmed>,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(context: &'a Arc<Context>, writer: &'a WriterId, held: &Held) -> Self {
+        let anchored = held.anchors.iter().map(|(size, ..)| *size);
+        let chain = Chain::new(writer.clone(), held.heads.keys().copied().chain(anchored).collect());
+        Self { context, writer, chain, seen: Seen::default(), notes: Vec::new(), confirmed: Vec::new() }
+    }
+
+    pub(super) fn segment(&mut self, first: u64, name: &str, scanned: Scanned, runs: &mut Runs, report: &mut Report) {
+        let lines = u64::try_from(scanned.lines.len()).unwrap_or(u64::MAX);
+        self.context.progress.records.fetch_add(lines, Ordering::Relaxed);
+        let mut out = Out { findings: &mut report.findings, confirmed: &mut self.confirmed };
+        self.chain.segment(first, name, scanned, &mut out);
+        self.release(runs, report);
+    }
+
+    pub(super) fn notes(&mut self, notes: Vec<Note>) {
+        self.notes.extend(notes);
+    }
+
+    fn release(&mut self, runs: &mut Runs, report: &mut Report) {
+        let mut confirmed = std::mem::take(&mut self.confirmed);
         for line in confirmed.drain(..) {
-            record(evidence, writer, &line, &mut seen, report, contents);
+            self.record(line, runs, report);
         }
+        self.confirmed = confirmed;
     }
-    chain.finish(&mut confirmed);
-    for line in confirmed.drain(..) {
-        record(evidence, writer, &line, &mut seen, report, contents);
-    }
-    report.records += chain.size();
-    if held.segments.is_empty() {
-        let says = "there are heads of it and no records";
-        report.findings.push(Finding::new(Name::MissingWriter, says).of(writer));
-        return Ok(());
-    }
-    heads(evidence, writer, held, certificates, &chain, &seen, report).await?;
-    contents.finished(writer, seen.closed, seen.last_at);
-    Ok(())
-}
 
-fn record(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    line: &Confirmed,
-    seen: &mut Seen,
-    report: &mut Report,
-    contents: &mut Contents,
-) {
-    let finding = |name, says: &str| Finding::new(name, says).of(writer).at(line.seq);
-    let record = match Record::read(&line.bytes) {
-        Ok(record) => record,
-        Err(error) => {
-            if line.intact {
-                report.findings.push(finding(Name::UnreadableLine, &error.to_string()));
+    fn record(&mut self, confirmed: Confirmed, runs: &mut Runs, report: &mut Report) {
+        let Confirmed { seq, line, stored_at, intact } = confirmed;
+        let told = match line.told {
+            None => return,
+            Some(Ok(told)) => *told,
+            Some(Err(error)) => {
+                self.seen.unreadable = true;
+                if intact {
+                    let finding = Finding::new(Name::UnreadableLine, error.to_string());
+                    report.findings.push(finding.of(self.writer).at(seq));
+                }
+                return;
             }
-            return;
-        }
-    };
-    if line.seq == 1 {
-        seen.first_read = true;
-        seen.opened = record.event.kind == Kind::WriterOpened;
-        seen.opening.clone_from(&record.event.certificate);
-    }
-    if line.intact {
-        if record.writer != *writer {
-            report.findings.push(finding(Name::StrayRecord, "it names another writer"));
-        }
-        if !may_write(writer.role(), record.event.kind) {
-            let says = format!("a {} does not write `{}` records", writer.role(), record.event.kind.as_str());
-            report.findings.push(finding(Name::WrongRole, &says));
-        }
-        if record.event.kind == Kind::BreakGlass {
-            report
-                .findings
-                .push(finding(Name::BreakGlassUsed, record.event.why.as_deref().unwrap_or("no reason given")));
-        }
-        contents.check_seals(evidence.verifier, writer, &record, &mut report.findings);
-    }
-    seen.closed |= record.event.kind == Kind::WriterClosed;
-    seen.last_at = seen.last_at.max(Some(record.at));
-    let (from, to) = seen.span.unwrap_or((record.at, record.at));
-    seen.span = Some((from.min(record.at), to.max(record.at)));
-    contents.take(writer, record, line.intact);
-}
-
-/// A head as it lies in a store.
-struct Note {
-    size: u64,
-    name: String,
-    bytes: Vec<u8>,
-    place: At,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
-    /// Beside the records.
-    Home,
-    /// In the second place.
-    Anchor,
-}
-
-async fn notes(evidence: &Evidence<'_>, held: &Held) -> Result<Vec<Note>, ReadError> {
-    let mut notes = Vec::new();
-    for (size, name) in &held.heads {
-        let bytes = fetch(evidence.sink, name).await?.unwrap_or_default();
-        notes.push(Note { size: *size, name: name.clone(), bytes, place: At::Home });
-    }
-    for (size, nth, name) in &held.anchors {
-        let Some(anchor) = evidence.anchors.get(*nth) else { continue };
-        let bytes = fetch(*anchor, name).await?.unwrap_or_default();
-        notes.push(Note { size: *size, name: name.clone(), bytes, place: At::Anchor });
-    }
-    Ok(notes)
-}
-
-async fn heads(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    held: &Held,
-    certificates: &[Certificate],
-    chain: &Chain,
-    seen: &Seen,
-    report: &mut Report,
-) -> Result<(), ReadError> {
-    let notes = notes(evidence, held).await?;
-    report.heads += u64::try_from(notes.len()).unwrap_or(u64::MAX);
-    let finding = |name, says: &str| Finding::new(name, says).of(writer);
-    if seen.first_read && !seen.opened {
-        report.findings.push(finding(Name::WriterWithoutOpening, "its first record is not `writer-opened`"));
-    }
-    let Some(claims) = believed(evidence, writer, seen, certificates, &notes) else {
-        let says = "no certificate of the root key is for this stream's key and role";
-        report.findings.push(finding(Name::ForeignWriter, says));
-        return Ok(());
-    };
-    if seen.span.is_some_and(|(from, to)| !claims.covers(from) || !claims.covers(to)) {
-        let says = "a record's time is outside of its writer's certificate";
-        report.findings.push(finding(Name::OutsideCertificate, says));
-    }
-    let reach = compare(evidence, writer, &claims, &notes, chain, report);
-    let says = |size| format!("{size} records were signed for, {} are here", chain.size());
-    let best = reach.home.max(reach.anchor);
-    if reach.home > chain.size() {
-        report.findings.push(finding(Name::MissingTail, &says(reach.home)));
-    } else if reach.anchor > chain.size() {
-        report.findings.push(finding(Name::RolledBack, &says(reach.anchor)));
-    }
-    if notes.is_empty() {
-        report.findings.push(finding(Name::UnsignedWriter, "no head of it was ever signed"));
-    } else if best < chain.size() {
-        report.findings.push(finding(Name::UnsignedTail, &format!("{} records", chain.size() - best)));
-    }
-    if !seen.closed {
-        report.findings.push(finding(Name::UnclosedWriter, "its process runs, or died"));
-    }
-    Ok(())
-}
-
-/// The largest sizes that were signed for.
-struct Reach {
-    home: u64,
-    anchor: u64,
-}
-
-/// Compares every head with the line it speaks about.
-fn compare(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    claims: &Claims,
-    notes: &[Note],
-    chain: &Chain,
-    report: &mut Report,
-) -> Reach {
-    let mut reach = Reach { home: 0, anchor: 0 };
-    let mut remade = false;
-    for note in notes {
-        let finding = |name, says: &str| Finding::new(name, says).of(writer).object(note.name.as_str());
-        let Ok(head) = open(evidence, writer, claims, note.size, &note.bytes) else {
-            let name = match note.place {
-                At::Home => Name::ForgedHead,
-                At::Anchor => Name::ForgedAnchor,
-            };
-            report.findings.push(finding(name, "the writer's key did not sign it"));
-            continue;
         };
-        let best = match note.place {
-            At::Home => &mut reach.home,
-            At::Anchor => &mut reach.anchor,
-        };
-        *best = head.size.max(*best);
-        let unlike = chain.roots.get(&head.size).is_some_and(|root| *root != head.root);
-        // In a damaged stream the damage is the finding; here everything fits but the signature.
-        if unlike && !chain.damaged && !remade {
-            remade = true;
-            report.findings.push(match note.place {
-                At::Home => finding(Name::ReChained, "the stream was made anew after its head was signed"),
-                At::Anchor => finding(Name::UnlikeAnchor, "the stream and its own heads were made anew"),
-            });
+        let seen = &mut self.seen;
+        if seq == 1 {
+            seen.first = Some(told.kind);
+            let signer = told.certificate.as_ref().and_then(|one| self.context.seals.signer(one));
+            seen.signer = signer.filter(|signer| signer.claims.role == self.writer.role());
+        }
+        if intact {
+            report.findings.extend(told.findings);
+        }
+        let seen_at = stored_at.map_or(told.at, |stored| stored.max(told.at));
+        if seen.revoked.is_none() && seen.signer.as_ref().is_some_and(|signer| signer.was_revoked(seen_at)) {
+            seen.revoked = Some(seq);
+        }
+        seen.closed |= told.kind == Kind::WriterClosed;
+        seen.last_at = seen.last_at.max(Some(told.at));
+        let (from, to) = seen.span.unwrap_or((told.at, told.at));
+        seen.span = Some((from.min(told.at), to.max(told.at)));
+        // What a stream says that nobody certified is no part of anybody's account.
+        if let (true, Some(part)) = (seen.first.is_none() || seen.signer.is_some(), told.part) {
+            runs.take(self.writer, part, intact, report);
         }
     }
-    reach
-}
 
-/// The claims of the certificate that stands behind the stream: the opening's, or a stored one
-/// under whose key a head was signed.
-fn believed(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    seen: &Seen,
-    certificates: &[Certificate],
-    notes: &[Note],
-) -> Option<Claims> {
-    let verifier = evidence.verifier;
-    let open = |certificate: &Certificate| {
-        let claims = certificate.open(verifier.root(), verifier.deployment()).ok()?;
-        (claims.role == writer.role()).then_some(claims)
-    };
-    let signed = |claims: &Claims| {
-        let key = claims.public_key();
-        key.is_some_and(|key| {
-            notes.iter().any(|note| Head::open(&note.bytes, verifier.deployment(), writer, &key).is_ok())
-        })
-    };
-    let opening = seen.opening.as_ref().and_then(open);
-    opening.or_else(|| certificates.iter().filter_map(open).find(signed))
-}
+    /// Everything of the stream was read: what its heads say of it.
+    pub(super) async fn finish(
+        mut self,
+        certificates: &[Certificate],
+        runs: &mut Runs,
+        report: &mut Report,
+    ) -> Result<(), ReadError> {
+        let mut out = Out { findings: &mut report.findings, confirmed: &mut self.confirmed };
+        self.chain.finish(&mut out);
+        self.release(runs, report);
+        report.writers += 1;
+        report.records += self.chain.size();
+        report.heads += u64::try_from(self.notes.len()).unwrap_or(u64::MAX);
+        let has_holes = if self.chain.size() == 0 && !self.chain.damaged {
+            let says = "there are heads of it and no records";
+            report.findings.push(Finding::new(Name::MissingWriter, says).of(self.writer));
+            true
+        } else {
+            self.heads(certificates, report).await?
+        };
+        let Seen { closed, last_at, .. } = self.seen;
+        runs.finished(self.writer, &Finished { closed, last_at, has_holes });
+        Ok(())
+    }
 
-fn open(
-    evidence: &Evidence<'_>,
-    writer: &WriterId,
-    claims: &Claims,
-    size: u64,
-    note: &[u8],
-) -> Result<Head, HeadError> {
-    let key = claims.public_key().ok_or(HeadError::Forged)?;
-    let head = Head::open(note, evidence.verifier.deployment(), writer, &key)?;
-    if head.size == size { Ok(head) } else { Err(HeadError::Forged) }
+    /// Returns whether records of it are missing, cannot be read, or are nobody's.
+    async fn heads(&mut self, certificates: &[Certificate], report: &mut Report) -> Result<bool, ReadError> {
+        let (writer, seen, size) = (self.writer, &self.seen, self.chain.size());
+        let finding = |name, says: &str| Finding::new(name, says).of(writer);
+        if seen.first.is_some_and(|kind| kind != Kind::WriterOpened) {
+            report.findings.push(finding(Name::WriterWithoutOpening, "its first record is not `writer-opened`"));
+        }
+        let notes = std::mem::take(&mut self.notes);
+        let Some(signer) = heads::believed(self.context, writer, seen.signer.clone(), certificates, &notes) else {
+            let says = "no certificate of the root key is for this stream's key and role";
+            report.findings.push(finding(Name::ForeignWriter, says));
+            return Ok(true);
+        };
+        self.times(&signer, report);
+        let unsigned = notes.is_empty();
+        let reach = heads::compare(self.context, writer, &signer, notes, &self.chain, report).await?;
+        let says = |signed| format!("{signed} records were signed for, {size} are here");
+        let best = reach.home.max(reach.anchor);
+        if reach.home > size {
+            report.findings.push(finding(Name::MissingTail, &says(reach.home)));
+        } else if reach.anchor > size {
+            report.findings.push(finding(Name::RolledBack, &says(reach.anchor)));
+        }
+        if unsigned {
+            report.findings.push(finding(Name::UnsignedWriter, "no head of it was ever signed"));
+        } else if best < size {
+            report.findings.push(finding(Name::UnsignedTail, &format!("{} records", size - best)));
+        }
+        if !seen.closed {
+            report.findings.push(finding(Name::UnclosedWriter, "its process runs, or died"));
+        }
+        // Its opening was not believed, so what its records say was left out.
+        let left_out = seen.first.is_some() && seen.signer.is_none();
+        Ok(best > size || seen.unreadable || left_out || self.chain.damaged)
+    }
+
+    /// Whether all of it was written while its key was believed.
+    fn times(&self, signer: &Signer, report: &mut Report) {
+        let Some((from, to)) = self.seen.span else { return };
+        let finding = |name, says: String| Finding::new(name, says).of(self.writer);
+        if !signer.claims.covers(from) || !signer.claims.covers(to) {
+            let says = "a record's time is outside of its writer's certificate";
+            report.findings.push(finding(Name::OutsideCertificate, says.into()));
+        }
+        let says = || format!("its key `{}` was revoked before that record", signer.id);
+        match self.seen.revoked {
+            Some(seq) => report.findings.push(finding(Name::AfterRevocation, says()).at(seq)),
+            // Its opening is missing, so its key was not known while it was read.
+            None if signer.was_revoked(to) => report.findings.push(finding(Name::AfterRevocation, says())),
+            None => {}
+        }
+    }
 }

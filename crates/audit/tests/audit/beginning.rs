@@ -40,8 +40,9 @@ async fn p03_while_fate_fails_nothing_begins() {
     w.fate.is(Mood::Down);
     let begun = worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await;
     assert!(matches!(begun, Err(BeginError::Unanswered(_))));
-    w.ran(worker.begin(w.warrant("read", Tier::Read, None), Particulars::default()).await.unwrap()).await;
+    let read = worker.begin(w.warrant("read", Tier::Read, None), Particulars::default()).await.unwrap();
     w.fate.is(Mood::Good);
+    w.ran(read).await;
     w.ran(worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await.unwrap()).await;
 }
 
@@ -49,9 +50,10 @@ async fn p03_while_fate_fails_nothing_begins() {
 async fn p05_the_intent_is_in_the_store_before_there_is_anything_to_run() {
     let w = World::new();
     let worker = w.open("worker").await;
-    let begun = worker.begin(w.warrant("a", Tier::Change, Some("1 of sre")), Particulars::default()).await.unwrap();
+    let warrant = w.asked("a", Tier::Change, Some("1 of sre")).await;
+    let begun = worker.begin(warrant, World::particulars()).await.unwrap();
     let told = story::show(w.sink.as_ref(), w.id("a")).await.unwrap();
-    let [intent] = told.records.as_slice() else { panic!("{told}") };
+    let [.., intent] = told.records.as_slice() else { panic!("{told}") };
     assert_eq!(intent.event.kind, Kind::Intent);
     assert_eq!(intent.event.attempt.as_ref(), Some(begun.0.attempt()));
     let fate = w.fate.look("prod", w.id("a")).await.unwrap().unwrap();
@@ -69,7 +71,7 @@ async fn p05_the_intent_is_in_the_store_before_there_is_anything_to_run() {
 async fn p05_an_intent_without_an_outcome_is_found() {
     let w = World::new();
     let worker = w.open("worker").await;
-    let (_, entry) = worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await.unwrap();
+    let (_, entry) = worker.begin(w.asked("a", Tier::Change, None).await, Particulars::default()).await.unwrap();
     drop(entry);
     assert_eq!(worker.gauges().unclosed.load(Ordering::Relaxed), 1);
     assert_eq!(w.verify().await.names(Concern::Completeness), []);
@@ -84,7 +86,7 @@ async fn p05_a_look_is_lost_only_with_its_process() {
     let (died, closed) = (w.open("worker").await, w.open("worker").await);
     for worker in [&died, &closed] {
         let name = worker.writer().to_string();
-        let (_, entry) = worker.begin(w.warrant(&name, Tier::Read, None), Particulars::default()).await.unwrap();
+        let (_, entry) = worker.begin(w.asked(&name, Tier::Read, None).await, Particulars::default()).await.unwrap();
         drop(entry);
     }
     closed.close().await.unwrap();
@@ -98,14 +100,16 @@ async fn p05_a_look_is_lost_only_with_its_process() {
 async fn a_caller_that_goes_away_loses_no_record() {
     let w = World::new();
     let worker = w.open("worker").await;
+    let warrant = w.asked("a", Tier::Change, None).await;
     let mut stored = w.sink.stored.subscribe();
-    let mut begin = Box::pin(worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()));
+    let mut begin = Box::pin(worker.begin(warrant, Particulars::default()));
     // Polled once, so that it has begun, and dropped.
     let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(begin.as_mut().poll(cx).is_pending())).await;
     assert!(pending);
     drop(begin);
     let intent = async {
-        while story::show(w.sink.as_ref(), w.id("a")).await.unwrap().records.is_empty() {
+        let is_intent = |record: &countersign_audit::record::Record| record.event.kind == Kind::Intent;
+        while !story::show(w.sink.as_ref(), w.id("a")).await.unwrap().records.iter().any(is_intent) {
             stored.changed().await.unwrap();
         }
     };
@@ -156,8 +160,9 @@ async fn an_expired_decision_begins_nothing() {
 async fn what_won_fate_and_did_not_run_gets_its_outcome_later() {
     let w = World::new();
     let worker = w.open("worker").await;
+    let warrant = w.asked("a", Tier::Change, None).await;
     w.sink.is(Mood::Down);
-    let begun = worker.begin(w.warrant("a", Tier::Change, None), Particulars::default()).await;
+    let begun = worker.begin(warrant, Particulars::default()).await;
     let attempt = begun.unwrap_err().owes().unwrap().clone();
     w.sink.is(Mood::Good);
     let outcome = w.outcome(w.id("a"), &attempt, Ending::NotRun);

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod accounts;
 mod beginning;
 mod contract;
+mod evidence;
 mod fate;
 mod reading;
 mod tampering;

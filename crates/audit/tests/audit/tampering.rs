@@ -1,7 +1,7 @@
 //! Every tampering is found by its name, and by no other's.
 
-use crate::world::{DEPLOYMENT, World, account};
-use countersign_audit::begin::{Ended, Particulars};
+use crate::world::{DEPLOYMENT, Moody, World, account};
+use countersign_audit::begin::Ended;
 use countersign_audit::event::{Actor, Event, Kind};
 use countersign_audit::fate::{FateDoc, Reason, Verdict, fate_key};
 use countersign_audit::head::Head;
@@ -15,10 +15,11 @@ use countersign_core::seal::Sealer;
 use countersign_core::tier::Tier;
 use countersign_core::time::Clock as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A sound log: a gateway with three segments, the middle one of eight lines, and a worker with
-/// one run. Both streams are closed.
+/// A sound log: a gateway with three segments, the middle one of eight lines, another that asked
+/// people about one run, and the worker that ran it. All streams are closed.
 struct Scene {
     w: World,
     gateway: WriterId,
@@ -34,10 +35,10 @@ impl Scene {
         }
         gateway.record(received(7)).await.unwrap();
         gateway.record(received(8)).await.unwrap();
-        let warrant = w.warrant("a", Tier::Change, Some("1 of sre"));
-        let (on_record, mut entry) = worker.begin(warrant, Particulars::default()).await.unwrap();
+        let warrant = w.asked("a", Tier::Change, Some("1 of sre")).await;
+        let (on_record, mut entry) = worker.begin(warrant, World::particulars()).await.unwrap();
         let output = worker.keep_output(w.id("a"), on_record.attempt(), b"ok".to_vec(), 0).await.unwrap();
-        let outcome = w.outcome(w.id("a"), on_record.attempt(), Ending::Ran);
+        let outcome = w.outcome_with(w.id("a"), on_record.attempt(), Ending::Ran, &output);
         entry.close(&outcome, &Ended { output: Some(output), ..Ended::default() }).await.unwrap();
         gateway.close().await.unwrap();
         worker.close().await.unwrap();
@@ -272,16 +273,9 @@ async fn p25_a_deleted_log() {
     }
     let report = s.find().await;
     Scene::expect(&report, &[], &[Name::MissingWriter]);
-    assert_eq!(report.findings.len(), 2);
+    assert_eq!(report.findings.len(), 3);
     // Without the anchors nobody could tell: the report says so.
-    let sink: &dyn Sink = s.w.sink.as_ref();
-    let evidence = countersign_audit::verify::Evidence {
-        sink,
-        anchors: &[],
-        fate: None,
-        verifier: &s.w.verifier,
-        now: s.w.clock.now(),
-    };
+    let evidence = countersign_audit::verify::Evidence::new(s.w.sink.clone(), s.w.verifier.clone(), s.w.clock.now());
     let alone = countersign_audit::verify::verify(&evidence).await.unwrap();
     assert_eq!(alone.names(Concern::Notice), [Name::NoAnchors]);
 }
@@ -297,56 +291,45 @@ async fn p26_a_record_key_is_written_once() {
 
 /// A store that keeps versions, as a bucket does, with something irregular in it.
 #[derive(Debug)]
-struct Versioned<'a>(&'a World);
+struct Versioned(Arc<Moody>);
 
 #[async_trait::async_trait]
-impl Sink for Versioned<'_> {
+impl Sink for Versioned {
     async fn put_new(
         &self,
         key: &countersign_audit::sink::Key,
         bytes: Vec<u8>,
     ) -> Result<countersign_audit::sink::Stored, countersign_audit::sink::PutError> {
-        self.0.sink.put_new(key, bytes).await
+        self.0.put_new(key, bytes).await
     }
 
     async fn read(
         &self,
         key: &countersign_audit::sink::Key,
     ) -> Result<Option<countersign_audit::sink::Object>, countersign_audit::sink::ReadError> {
-        self.0.sink.read(key).await
+        self.0.read(key).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, countersign_audit::sink::ReadError> {
-        self.0.sink.list(prefix).await
-    }
-
-    async fn versions(
+    async fn inventory(
         &self,
-        _prefix: &str,
-    ) -> Result<countersign_audit::sink::Versions, countersign_audit::sink::ReadError> {
-        use countersign_audit::sink::{Irregularity, Versions};
-        let names = self.0.sink.list("records/v1/").await?;
-        Ok(Versions::Irregular(vec![
-            Irregularity::SecondVersion(names[0].clone()),
-            Irregularity::DeleteMarker(names[1].clone()),
-            Irregularity::ShortRetention(names[2].clone()),
-        ]))
+        prefix: &str,
+    ) -> Result<countersign_audit::sink::Inventory, countersign_audit::sink::ReadError> {
+        use countersign_audit::sink::Irregularity;
+        let mut inventory = self.0.inventory(prefix).await?;
+        let names = self.0.list("records/v1/").await?;
+        inventory.irregular =
+            vec![Irregularity::SecondVersion(names[0].clone()), Irregularity::DeleteMarker(names[1].clone())];
+        Ok(inventory)
     }
 }
 
 #[tokio::test]
 async fn p26_second_versions_and_delete_markers_are_found() {
     let s = Scene::new().await;
-    let sink = Versioned(&s.w);
-    let evidence = countersign_audit::verify::Evidence {
-        sink: &sink,
-        anchors: &[],
-        fate: None,
-        verifier: &s.w.verifier,
-        now: s.w.clock.now(),
-    };
+    let sink = Arc::new(Versioned(s.w.sink.clone()));
+    let evidence = countersign_audit::verify::Evidence::new(sink, s.w.verifier.clone(), s.w.clock.now());
     let report = countersign_audit::verify::verify(&evidence).await.unwrap();
-    Scene::expect(&report, &[Name::SecondVersion, Name::DeleteMarker, Name::ShortRetention], &[]);
+    Scene::expect(&report, &[Name::SecondVersion, Name::DeleteMarker], &[]);
 }
 
 /// A stream made by hand, signed by whoever has a key.
@@ -639,6 +622,44 @@ async fn an_output_that_is_gone() {
     let s = Scene::new().await;
     std::fs::remove_dir_all(s.w.path("log").join("outputs")).unwrap();
     Scene::expect(&s.find().await, &[], &[Name::MissingOutput]);
+}
+
+#[tokio::test]
+async fn what_a_hole_explains_is_not_called_missing_as_well() {
+    // The intent, the outcome, and both with the end of the stream.
+    for (gone, called) in [(&[2][..], Name::MissingSegment), (&[3], Name::MissingSegment), (&[3, 4], Name::MissingTail)]
+    {
+        let s = Scene::new().await;
+        for first in gone {
+            std::fs::remove_file(s.folder("records", &s.worker).join(format!("{first:020}.ndjson"))).unwrap();
+        }
+        Scene::expect(&s.find().await, &[], &[called]);
+    }
+    // What people were asked, in the gateway's stream.
+    let s = Scene::new().await;
+    let streams = s.w.sink.list("records/v1/").await.unwrap();
+    let asked =
+        |name: &&String| std::fs::read_to_string(s.w.path("log").join(name)).unwrap().contains("\"event\":\"asked\"");
+    std::fs::remove_file(s.w.path("log").join(streams.iter().find(asked).unwrap())).unwrap();
+    Scene::expect(&s.find().await, &[], &[Name::MissingSegment]);
+}
+
+#[tokio::test]
+async fn an_intent_that_says_something_else_than_was_decided() {
+    for (from, to) in [
+        ("\"argv\":[\"kubectl\",\"rollout\",", "\"argv\":[\"kubectl\",\"rolled\","),
+        ("\"isolation\":\"strict\"", "\"isolation\":\"job\""),
+    ] {
+        Scene::expect(&with_intent(from, to).await, &[Name::DecisionMismatch], &[]);
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_says_something_else_than_was_sealed() {
+    for (from, to) in [("\"exit\":0", "\"exit\":1"), ("\"duration_ms\":12", "\"duration_ms\":1")] {
+        let change = |nth, line: &str| if nth == 3 { line.replacen(from, to, 1) } else { line.to_owned() };
+        Scene::expect(&rewritten(change).await, &[Name::BadSeal], &[]);
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! An installation on a temporary folder: keys, clock, stores, a policy that says yes.
 
 use async_trait::async_trait;
-use countersign_audit::begin::{Ended, OpenEntry};
+use countersign_audit::begin::{Ended, OpenEntry, Particulars};
 use countersign_audit::directory::Directory;
-use countersign_audit::fate::{Decided, Fate, FateDoc, FateError};
+use countersign_audit::event::{Actor, Event, Kind, OutputNote, SealKind, Typed};
 use countersign_audit::keys::{self, DigestKey, Process};
 use countersign_audit::log::{AuditLog, Config, Limits};
 use countersign_audit::on_record::OnRecord;
-use countersign_audit::sink::{Key, Object, PutError, ReadError, Sink, Stored, Versions};
+use countersign_audit::sink::{Inventory, Key, Object, PutError, ReadError, Sink, Stored};
 use countersign_audit::testing::ManualClock;
 use countersign_audit::verify::{Evidence, Report, verify};
 use countersign_core::action::{Action, Resource, Scope};
@@ -115,44 +115,8 @@ impl Sink for Moody {
         self.inner.read(key).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, ReadError> {
-        self.inner.list(prefix).await
-    }
-
-    async fn versions(&self, prefix: &str) -> Result<Versions, ReadError> {
-        self.inner.versions(prefix).await
-    }
-}
-
-#[async_trait]
-impl Fate for Moody {
-    async fn decide(&self, doc: &FateDoc) -> Result<Decided, FateError> {
-        match self.mood() {
-            Mood::Good => self.inner.decide(doc).await,
-            Mood::Down | Mood::ReadOnly => Err(FateError::Unavailable(Box::new(Self::down()))),
-            Mood::Drops => {
-                self.is(Mood::Good);
-                let _ = self.inner.decide(doc).await;
-                Err(FateError::Unavailable(Box::new(Self::down())))
-            }
-            Mood::Hangs => std::future::pending().await,
-            Mood::Mute => {
-                let _ = self.inner.decide(doc).await;
-                std::future::pending().await
-            }
-        }
-    }
-
-    async fn look(&self, pool: &str, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
-        self.inner.look(pool, invocation).await
-    }
-
-    async fn end(&self, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError> {
-        self.inner.end(invocation, outcome).await
-    }
-
-    async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
-        self.inner.ended(invocation).await
+    async fn inventory(&self, prefix: &str) -> Result<Inventory, ReadError> {
+        self.inner.inventory(prefix).await
     }
 }
 
@@ -245,8 +209,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::at(START)
+    }
+
+    /// An installation whose keys and clock begin at this time.
+    pub(crate) fn at(start: Timestamp) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(START));
+        let clock = Arc::new(ManualClock::at(start));
         let open = |name: &str| {
             let path = folder.path().join(name);
             std::fs::create_dir(&path).unwrap();
@@ -261,9 +230,9 @@ impl World {
             process("worker", Role::Worker, &["prod"][..]),
             process("operator", Role::Operator, &[]),
         ];
-        let root = keys::init(&keys, DEPLOYMENT, (START, Duration::from_hours(24)), &processes).unwrap();
+        let root = keys::init(&keys, DEPLOYMENT, (start, Duration::from_hours(24)), &processes).unwrap();
         let limits =
-            Limits { deadline: Duration::from_millis(150), retry_every: Duration::from_millis(5), ..Limits::default() };
+            Limits { deadline: Duration::from_secs(1), retry_every: Duration::from_millis(5), ..Limits::default() };
         let verifier = Verifier::new(root, DEPLOYMENT);
         Self { folder, clock, sink, anchors, fate, verifier, tracker: TaskTracker::new(), limits }
     }
@@ -317,18 +286,42 @@ impl World {
 
     /// A warrant that went the whole way, with one ballot if there is a quorum.
     pub(crate) fn warrant(&self, trigger: &str, tier: Tier, quorum: Option<&'static str>) -> Warrant {
+        self.way(trigger, tier, quorum).1
+    }
+
+    /// The same, with everything on record that a gateway writes about it, in a stream of its own.
+    pub(crate) async fn asked(&self, trigger: &str, tier: Tier, quorum: Option<&'static str>) -> Warrant {
+        let (events, warrant) = self.way(trigger, tier, quorum);
+        let gateway = self.open("gateway").await;
+        for event in events {
+            gateway.record(event).await.unwrap();
+        }
+        gateway.close().await.unwrap();
+        warrant
+    }
+
+    /// What a gateway records of a request, and the warrant it comes to.
+    pub(crate) fn way(&self, trigger: &str, tier: Tier, quorum: Option<&'static str>) -> (Vec<Event>, Warrant) {
         let policy = Yes { tier, quorum };
         let facts = Facts::new(self.clock.now(), [person("ann"), person("bob")]);
         let gateway = self.sealer("gateway");
         let words = ["kubectl", "rollout", "restart", "deployment/api"];
         let argv = Argv::new(words.map(str::to_owned).to_vec()).unwrap();
-        let subject = Subject::Command(Box::new(command(tier, argv)));
-        let it = Invocation::receive(self.receipt(trigger), person("ann"), subject);
+        let subject = Subject::Command(Box::new(command(tier, argv.clone())));
+        let receipt = self.receipt(trigger);
+        let mut received =
+            Event::about(Kind::Received, receipt.id).by(Actor::person(&person("ann"), Some(&receipt.account)));
+        received.typed = Some(Typed { digest: Digest::of(receipt.typed.as_bytes()), text: receipt.typed.clone() });
+        received.argv = Some(argv);
+        let mut events = vec![received];
+        let it = Invocation::receive(receipt, person("ann"), subject);
         let mut ballots = Vec::new();
         let cleared = match it.decide(&policy, &facts, &[]) {
             Ruling::Cleared(cleared) => cleared,
             Ruling::Pending(pending) => {
+                events.push(Event::about(Kind::Decided, pending.id()).deciding(pending.draft()));
                 let asked = pending.with_effect(None, &self.verifier, self.clock.now()).unwrap();
+                events.push(Event::about(Kind::Asked, asked.id()).deciding(asked.decision()));
                 let ballot = Ballot {
                     v: 1,
                     deployment: DEPLOYMENT.into(),
@@ -340,7 +333,9 @@ impl World {
                     at: self.clock.now(),
                     reason: Some("go".into()),
                 };
-                ballots.push(ballot.seal(&gateway));
+                let sealed = ballot.seal(&gateway);
+                events.push(Event::about(Kind::Ballot, asked.id()).seal(SealKind::Ballot, &sealed));
+                ballots.push(sealed);
                 match asked.tally(&ballots, &self.verifier, &facts) {
                     Tally::Cleared(cleared) => cleared,
                     other => panic!("not cleared: {other:?}"),
@@ -348,16 +343,41 @@ impl World {
             }
             Ruling::Denied(denied) => panic!("denied: {}", denied.refusal),
         };
+        events.push(Event::about(Kind::Cleared, cleared.id()).deciding(cleared.decision()));
         let job = cleared.into_job(&gateway, self.clock.now().plus(Duration::from_mins(5)));
         let open = job.open_job(&self.verifier, self.id(trigger), self.clock.now()).unwrap();
         match open.decide_again(&policy, &facts, &ballots, None, &self.verifier, "prod").unwrap() {
-            Checked::Ready(warrant) => warrant,
+            Checked::Ready(warrant) => (events, warrant),
             Checked::Compare(_) => panic!("no effect was approved"),
         }
     }
 
+    /// What a worker adds to the intent of what went the whole way.
+    pub(crate) fn particulars() -> Particulars {
+        let slots = [(person("bob").id.to_string(), vec!["prod-change: sre".to_owned()])];
+        Particulars { profile: Some(Digest::of(b"profile")), slots: slots.into(), ..Particulars::default() }
+    }
+
+    /// An outcome that names what was kept of the output.
+    pub(crate) fn outcome_with(
+        &self,
+        invocation: InvocationId,
+        attempt: &Attempt,
+        ending: Ending,
+        output: &OutputNote,
+    ) -> Sealed<Outcome> {
+        let (digest, bytes) = (Some(output.digest), output.bytes);
+        let outcome = Self::ended(invocation, attempt, ending);
+        Outcome { output: digest, output_bytes: bytes, ..outcome }.seal(&self.sealer("worker"))
+    }
+
     pub(crate) fn outcome(&self, invocation: InvocationId, attempt: &Attempt, ending: Ending) -> Sealed<Outcome> {
-        let outcome = Outcome {
+        Self::ended(invocation, attempt, ending).seal(&self.sealer("worker"))
+    }
+
+    /// How a run ended, not yet sealed.
+    pub(crate) fn ended(invocation: InvocationId, attempt: &Attempt, ending: Ending) -> Outcome {
+        Outcome {
             v: 1,
             deployment: DEPLOYMENT.into(),
             pool: "prod".into(),
@@ -366,14 +386,13 @@ impl World {
             ending,
             exit: (ending == Ending::Ran).then_some(0),
             refusal: None,
-            at: self.clock.now(),
+            at: START,
             duration_ms: 12,
             output: None,
             output_bytes: 0,
             redactions: 0,
             notes: vec![],
-        };
-        outcome.seal(&self.sealer("worker"))
+        }
     }
 
     /// Closes an entry as a command that ran.
@@ -383,14 +402,13 @@ impl World {
     }
 
     pub(crate) async fn verify(&self) -> Report {
-        let anchors: [&dyn Sink; 1] = [self.anchors.as_ref()];
-        let evidence = Evidence {
-            sink: self.sink.as_ref(),
-            anchors: &anchors,
-            fate: Some(self.fate.as_ref()),
-            verifier: &self.verifier,
-            now: self.clock.now(),
-        };
-        verify(&evidence).await.unwrap()
+        verify(&self.evidence()).await.unwrap()
+    }
+
+    pub(crate) fn evidence(&self) -> Evidence {
+        let mut evidence = Evidence::new(self.sink.clone(), self.verifier.clone(), self.clock.now());
+        evidence.anchors = vec![self.anchors.clone()];
+        evidence.fate = Some(self.fate.clone());
+        evidence
     }
 }

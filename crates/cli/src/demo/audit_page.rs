@@ -1,118 +1,127 @@
-//! What the console's audit page reads.
+//! What the console's audit pages read.
 //!
-//! **Invariant:** reading the log is itself on record before anything is shown.
+//! **Invariant:** who looks, and for what, is on record before anything is shown; each segment is
+//! read once for the list, however often somebody looks.
 
-use crate::audit;
-use crate::installation::Places;
+mod brief;
+mod checking;
+mod shelf;
+mod tale;
+
 use async_trait::async_trait;
-use countersign_audit::event::{Event, Kind};
-use countersign_audit::layout::RECORDS;
+use checking::Checking;
+use countersign_audit::directory::Directory as Folder;
+use countersign_audit::event::{Actor, Event, Kind};
 use countersign_audit::log::AuditLog;
-use countersign_audit::record::Record;
-use countersign_audit::sink::{Key, Sink as _};
-use countersign_audit::verify::{Concern, Report};
-use countersign_console::{AuditRow, AuditView, Verdict, VerifyView};
+use countersign_audit::story::{self, Aids};
+use countersign_audit::verify::Evidence;
+use countersign_console::{AuditView, Filter, NotShown, Reader, Slice, Story, Verification};
 use countersign_core::id::InvocationId;
-use countersign_core::warrant::Errand;
+use countersign_core::principal::Standing;
+use countersign_core::seal::Verifier;
+use countersign_core::time::Clock;
+use countersign_identity::Directory;
+use shelf::Shelf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// How long a page waits for segments that are not in the list yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What an audit page is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The log's folder.
+    pub store: Folder,
+    /// The folder of signed heads.
+    pub heads: Folder,
+    /// The folder of fates.
+    pub fate: Folder,
+    /// Believes the root key.
+    pub verifier: Verifier,
+    /// Where the reading is recorded.
+    pub log: AuditLog,
+    /// Who is an active person.
+    pub directory: Arc<dyn Directory>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Verifications and reading ahead are joined here.
+    pub tasks: TaskTracker,
+}
 
 /// Reads the log of one installation.
 #[derive(Debug)]
 pub struct AuditPage {
-    places: Places,
-    log: AuditLog,
-    deployment: String,
+    parts: Parts,
+    shelf: Arc<Shelf>,
+    checking: Arc<Checking>,
 }
 
 impl AuditPage {
-    /// A page over these places; its reading is recorded in `log`.
+    /// A page that has read nothing yet.
     #[must_use]
-    pub const fn new(places: Places, log: AuditLog, deployment: String) -> Self {
-        Self { places, log, deployment }
+    pub fn new(parts: Parts) -> Self {
+        let shelf = Arc::new(Shelf::new(Arc::new(parts.store.clone())));
+        Self { parts, shelf, checking: Arc::default() }
     }
 
-    async fn records(&self) -> anyhow::Result<Vec<Record>> {
-        let store = audit::open(&self.places.audit)?;
-        let mut records = Vec::new();
-        for name in store.list(RECORDS).await? {
-            let Some(object) = store.read(&Key::parse(&name)?).await? else { continue };
-            let lines = object.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            records.extend(lines.filter_map(|line| Record::read(line).ok()));
+    fn evidence(&self) -> Evidence {
+        let Parts { store, heads, fate, verifier, clock, .. } = &self.parts;
+        let mut evidence = Evidence::new(Arc::new(store.clone()), verifier.clone(), clock.now());
+        evidence.anchors = vec![Arc::new(heads.clone())];
+        evidence.fate = Some(Arc::new(fate.clone()));
+        evidence
+    }
+
+    /// Puts the reading on record. Whoever is not an active person reads nothing.
+    async fn record(&self, reader: &Reader, event: Event) -> Result<(), NotShown> {
+        let known = self.parts.directory.resolve(&reader.account).await;
+        let principal = known.map_err(|refusal| NotShown::NotYou(refusal.to_string()))?;
+        if principal.standing != Standing::Active {
+            return Err(NotShown::NotYou(format!("{} is not one", principal.name)));
         }
-        records.sort_by_key(|record| (record.at, record.seq));
-        Ok(records)
-    }
-
-    async fn verified(&self) -> anyhow::Result<Report> {
-        let anchors = [self.places.anchors.clone()];
-        audit::verify(&self.places, &anchors, &self.places.keys.join("root.pub"), self.deployment.as_str()).await
+        let event = event.by(Actor::person(&principal, Some(&reader.account))).detail("front", "console");
+        let recorded = self.parts.log.record(event).await;
+        recorded.map(drop).map_err(|error| NotShown::Unrecorded(error.to_string()))
     }
 }
 
 #[async_trait]
 impl AuditView for AuditPage {
-    async fn recent(&self, most: usize) -> Vec<AuditRow> {
-        let records = self.records().await.unwrap_or_else(|error| {
-            tracing::error!("The audit page could not read the log: {error:#}");
-            Vec::new()
-        });
-        let quiet = |kind: Kind| matches!(kind, Kind::Heartbeat | Kind::Checkpoint);
-        records.iter().rev().filter(|record| !quiet(record.event.kind)).take(most).map(row).collect()
+    fn verification(&self) -> Verification {
+        self.checking.as_it_is()
     }
 
-    async fn verify(&self) -> VerifyView {
-        match self.verified().await {
-            Ok(report) => VerifyView {
-                integrity: verdict(&report, Concern::Integrity),
-                completeness: verdict(&report, Concern::Completeness),
-                records: report.records,
-                says: report.findings.iter().map(ToString::to_string).collect(),
-            },
-            Err(error) => VerifyView {
-                integrity: Verdict::NotKnown,
-                completeness: Verdict::NotKnown,
-                records: 0,
-                says: vec![format!("the log cannot be read: {error:#}")],
-            },
+    fn verify(&self) {
+        self.checking.start(self.evidence(), self.parts.clock.clone(), &self.parts.tasks);
+    }
+
+    async fn look(&self, reader: &Reader, filter: &Filter, page: usize) -> Result<Slice, NotShown> {
+        let asked = Event::of(Kind::LogRead).detail("read", "requests");
+        let asked = asked.detail("filter", filter.to_string()).detail("page", (page + 1).to_string());
+        self.record(reader, asked).await?;
+        let reading = self.parts.tasks.spawn(self.shelf.clone().read_on());
+        match tokio::time::timeout(PATIENCE, reading).await {
+            // Too much for one page's patience: it is read on, and the page says what is missing.
+            Err(_) | Ok(Ok(Ok(()))) => Ok(self.shelf.slice(filter, page)),
+            Ok(Ok(Err(error))) => Err(NotShown::Unreadable(error.to_string())),
+            Ok(Err(ended)) => Err(NotShown::Unreadable(ended.to_string())),
         }
     }
 
-    async fn story(&self, id: InvocationId) -> Option<String> {
-        let read = Event::about(Kind::LogRead, id).detail("front", "console");
-        if let Err(error) = self.log.record(read).await {
-            return Some(format!("Reading the log could not be recorded, so it is not shown: {error}"));
+    async fn story(&self, reader: &Reader, id: InvocationId) -> Result<Option<Story>, NotShown> {
+        self.record(reader, Event::about(Kind::LogRead, id).detail("read", "story")).await?;
+        let found = story::show(&self.parts.store, id).await;
+        let story = found.map_err(|error| NotShown::Unreadable(error.to_string()))?;
+        // The reading itself is a record about it; alone it is no story.
+        if story.records.iter().all(|record| record.event.kind == Kind::LogRead) {
+            return Ok(None);
         }
-        let store = audit::open(&self.places.audit).ok()?;
-        let story = countersign_audit::story::show(&store, id).await.ok()?;
-        (!story.records.is_empty()).then(|| story.to_string())
+        let telling = story.tell(&Aids { verifier: Some(&self.parts.verifier), outputs: None });
+        Ok(Some(tale::of(&telling)))
     }
 }
 
-fn verdict(report: &Report, concern: Concern) -> Verdict {
-    if report.names(concern).is_empty() { Verdict::Holds } else { Verdict::Broken }
-}
-
-fn row(record: &Record) -> AuditRow {
-    let event = &record.event;
-    let who = event.actor.as_ref().and_then(|actor| {
-        let name = actor.name.clone().or_else(|| actor.principal.as_ref().map(ToString::to_string));
-        name.or_else(|| actor.account.as_ref().map(ToString::to_string))
-    });
-    let what = event
-        .refusal
-        .as_ref()
-        .map(|refusal| format!("{}: {refusal}", refusal.code()))
-        .or_else(|| event.argv.as_ref().map(ToString::to_string))
-        .or_else(|| event.typed.as_ref().map(|typed| typed.text.clone()))
-        .or_else(|| event.ending.clone())
-        .or_else(|| event.ballots.first().map(|note| note.vote.as_str().to_owned()));
-    AuditRow {
-        at: record.at,
-        event: match event.errand {
-            Some(Errand::Preview) => format!("{} (preview)", event.kind.as_str()),
-            Some(Errand::Run) | None => event.kind.as_str().to_owned(),
-        },
-        who: who.unwrap_or_else(|| record.writer.to_string()),
-        what: what.unwrap_or_default(),
-        invocation: event.invocation,
-    }
-}
+#[cfg(test)]
+mod tests;

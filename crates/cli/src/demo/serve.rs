@@ -1,14 +1,16 @@
 //! The demo's two ways: a web page on this machine, or the scripted tour.
 
-use crate::demo::audit_page::AuditPage;
+use crate::demo::audit_page::{AuditPage, Parts};
 use crate::demo::own_cluster::OwnCluster;
 use crate::demo::tour::Tour;
 use crate::demo::world::{Options, World};
 use crate::installation::{people, system_clock};
 use crate::recorder::Recorder;
 use anyhow::Context as _;
+use countersign_audit::directory::Directory as Folder;
 use countersign_chat::Chat;
 use countersign_console::{Console, Listen, Login, Person, Setup, system_random};
+use countersign_identity::StaticDirectory;
 use countersign_jail::LauncherPath;
 use countersign_service::program::say;
 use std::path::{Path, PathBuf};
@@ -109,17 +111,30 @@ impl Demo {
         let world = World::start(self.options(data.path(), own, console.chat())).await?;
         announce(&console, &world, data.path());
         let gate = Arc::new(world.installation.gateway.clone());
-        let page = Arc::new(AuditPage::new(
-            world.installation.places.clone(),
-            world.installation.log().clone(),
-            "demo".into(),
-        ));
+        let page = Arc::new(AuditPage::new(audit_parts(&world, &tasks)?));
         let router = console.router(gate, page);
         axum::serve(listener, router).with_graceful_shutdown(interrupted()).await?;
         eprintln!("Stopping: running commands may end, then the log is closed.");
         tasks.close();
         world.stop().await
     }
+}
+
+fn audit_parts(world: &World, tasks: &TaskTracker) -> anyhow::Result<Parts> {
+    let (places, clock) = (&world.installation.places, system_clock());
+    let look = |folder: &Path| {
+        Folder::look(folder, clock.clone()).with_context(|| format!("`{}` cannot be read", folder.display()))
+    };
+    Ok(Parts {
+        store: look(&places.audit)?,
+        heads: look(&places.anchors)?,
+        fate: look(&places.fate)?,
+        verifier: world.installation.verifier.clone(),
+        log: world.installation.log().clone(),
+        directory: Arc::new(StaticDirectory::new(&world.people)),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+    })
 }
 
 async fn interrupted() {

@@ -50,7 +50,7 @@ async fn a_refusal_is_for_the_asker_alone_and_the_text_can_be_mended() {
     let page = ann.get("/").await.text;
     assert!(page.contains("Only you see this") && page.contains("no shell here"));
     assert!(page.contains("value=\"/kubectl get pod $(id)\""), "back in the composer");
-    assert!(page.contains("                 ^^</span>"), "the caret is under the place: {page}");
+    assert!(page.contains("/kubectl get pod <mark>$(</mark>id)"), "the place is marked: {page}");
     assert!(!ann.get("/").await.text.contains("no shell here"), "said once");
 }
 

@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode};
 use expect_test::expect;
 
 const PAGES: [&str; 9] =
-    ["/", "/threads", "/thread/x", "/thread/x/changes", "/inbox", "/audit", "/audit/verify", "/audit/story/x", "/who"];
+    ["/", "/threads", "/thread/x", "/thread/x/changes", "/inbox", "/audit", "/audit/status", "/audit/story/x", "/who"];
 
 #[tokio::test]
 async fn without_the_printed_token_there_is_nothing() {
@@ -173,7 +173,7 @@ async fn no_page_needs_what_the_policy_forbids() {
     let world = world();
     let ann = Browser::of(&world, "ann").await;
     let thread = world.office.ask("bob", "Bob", "x", crate::world::card(crate::world::id("1"))).await;
-    for path in ["/", "/who", "/audit", "/audit/verify", "/inbox", &format!("/thread/{thread}"), "/nowhere"] {
+    for path in ["/", "/who", "/audit", "/audit/status", "/inbox", &format!("/thread/{thread}"), "/nowhere"] {
         let text = ann.get(path).await.text;
         for banned in
             [" style=", "<style", " onclick", " onload", "hx-on", "javascript:", "hx-vals", "http://", "https://"]

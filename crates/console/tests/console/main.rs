@@ -1,6 +1,8 @@
 //! The console through its own front door: real requests, a gateway that holds state.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod clicks;

@@ -7,7 +7,10 @@ use countersign_chat::{
     Answer, Button, Card, Cast, Chat, Choice, Clicked, EffectView, Finished, Gate, Inbound, LastRun, NewThread, Notice,
     Progress, RuleProgress, State, ThreadId, Typed, WholeView,
 };
-use countersign_console::{AuditRow, AuditView, Console, Listen, Login, Person, Setup, Verdict, VerifyView};
+use countersign_console::{
+    AuditView, Brief, Chapter, Concern, Console, Filter, Form, Index, Line, Listen, Login, NotShown, Part, Person,
+    Progress as AuditProgress, Reader, Setup, Slice, Step, Story, Verdict, Verification, VerifyView,
+};
 use countersign_core::action::{Resource, Scope};
 use countersign_core::ballot::Vote;
 use countersign_core::command::Argv;
@@ -201,33 +204,90 @@ impl Gate for Office {
     }
 }
 
-/// An audit log with one record of a given text.
-pub(crate) struct Shelf(pub(crate) String);
+/// An audit log with one request of a given text, which remembers who looked.
+pub(crate) struct Shelf {
+    text: String,
+    looked: Mutex<Vec<String>>,
+    checked: Mutex<Verification>,
+}
+
+impl Shelf {
+    fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), looked: Mutex::default(), checked: Mutex::default() }
+    }
+
+    /// Who looked at what, in order.
+    pub(crate) fn looked(&self) -> Vec<String> {
+        self.looked.lock().unwrap().clone()
+    }
+
+    /// The verification that is under way ends.
+    pub(crate) fn checked(&self, integrity: Verdict) {
+        let says = vec![(Concern::Integrity, self.text.clone()), (Concern::Notice, self.text.clone())];
+        let (completeness, took) = (Verdict::NotKnown, Duration::from_secs(2));
+        let last = VerifyView { at: START, took, integrity, completeness, records: 128, heads: 3, says };
+        *self.checked.lock().unwrap() = Verification { running: None, last: Some(last) };
+    }
+
+    fn brief(&self, event: &str, minutes: i64, step: Step) -> Brief {
+        let text = || Some(self.text.clone());
+        Brief {
+            at: Timestamp::from_millis(START.as_millis() + minutes * 60_000),
+            event: event.into(),
+            is_preview: false,
+            who: self.text.clone(),
+            names: "ann demo/ann".into(),
+            what: self.text.clone(),
+            place: self.text.clone(),
+            invocation: Some(id("1")),
+            step,
+            typed: text(),
+            command: text(),
+            env: text(),
+            target: text(),
+            tier: Some(Tier::Destructive),
+        }
+    }
+}
 
 #[async_trait]
 impl AuditView for Shelf {
-    async fn recent(&self, _: usize) -> Vec<AuditRow> {
-        let row = |event: &str, what: &str, minutes: i64| AuditRow {
-            at: Timestamp::from_millis(START.as_millis() - minutes * 60_000),
-            event: event.into(),
-            who: "Ann".into(),
-            what: what.into(),
-            invocation: Some(id("1")),
-        };
-        vec![row("ballot", &self.0, 0), row("asked", "kubectl delete pods api-7f; 2 of sre", 3)]
+    fn verification(&self) -> Verification {
+        self.checked.lock().unwrap().clone()
     }
 
-    async fn verify(&self) -> VerifyView {
-        VerifyView {
-            integrity: Verdict::Holds,
-            completeness: Verdict::NotKnown,
-            records: 128,
-            says: vec![self.0.clone()],
+    fn verify(&self) {
+        let progress = AuditProgress { bytes: 200, bytes_read: 50, records: 12 };
+        self.checked.lock().unwrap().running = Some(progress);
+    }
+
+    async fn look(&self, reader: &Reader, filter: &Filter, page: usize) -> Result<Slice, NotShown> {
+        if reader.name == "Cho" {
+            return Err(NotShown::NotYou(self.text.clone()));
         }
+        self.looked.lock().unwrap().push(format!("{}: {filter}, page {page}", reader.name));
+        let mut index = Index::new(1 << 20);
+        index.add(self.brief("received", 0, Step::Received));
+        index.add(self.brief("refused", 1, Step::Refused(self.text.clone())));
+        index.add(Brief { invocation: None, ..self.brief("policy-changed", 2, Step::Beside) });
+        Ok(Slice { unread: 2, unreadable: 1, ..index.slice(filter, page) })
     }
 
-    async fn story(&self, _: InvocationId) -> Option<String> {
-        Some(format!("received\n{}", self.0))
+    async fn story(&self, reader: &Reader, invocation: InvocationId) -> Result<Option<Story>, NotShown> {
+        self.looked.lock().unwrap().push(format!("{}: story of {}", reader.name, invocation.short()));
+        if invocation != id("1") {
+            return Ok(None);
+        }
+        let line = |form| Line { name: self.text.clone(), value: self.text.clone(), form };
+        let lines = [Form::Plain, Form::Code, Form::Minus, Form::Plus, Form::Bad, Form::Fold].map(line).to_vec();
+        let chapter = |part| Chapter {
+            part,
+            at: START,
+            event: self.text.clone(),
+            place: self.text.clone(),
+            lines: lines.clone(),
+        };
+        Ok(Some(Story { summary: lines.clone(), chapters: Part::ALL.map(chapter).to_vec(), unreadable: 1 }))
     }
 }
 
@@ -302,6 +362,7 @@ pub(crate) struct World {
     pub(crate) office: Arc<Office>,
     pub(crate) chat: Arc<dyn Chat>,
     pub(crate) clock: Arc<Hand>,
+    pub(crate) audit: Arc<Shelf>,
 }
 
 impl World {
@@ -335,8 +396,9 @@ impl World {
         });
         let chat = console.chat();
         let office = Arc::new(Office { chat: chat.clone(), asked: Mutex::default(), received: Mutex::default() });
-        let router = console.router(office.clone(), Arc::new(Shelf(audit.to_owned())));
-        Self { console, router, office, chat, clock }
+        let audit = Arc::new(Shelf::of(audit));
+        let router = console.router(office.clone(), audit.clone());
+        Self { console, router, office, chat, clock, audit }
     }
 }
 

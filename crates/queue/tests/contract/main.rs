@@ -10,7 +10,7 @@ mod feed;
 mod redis_server;
 mod sides;
 mod work;
-#[path = "../../../core/tests/world/mod.rs"]
+#[path = "../../../core/tests/kernel/world.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use more of it")]
 mod world;
 

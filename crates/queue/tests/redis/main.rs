@@ -2,7 +2,7 @@
 
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
-#[path = "../../../core/tests/world/mod.rs"]
+#[path = "../../../core/tests/kernel/world.rs"]
 #[expect(dead_code, reason = "the kernel's own tests use more of it")]
 mod world;
 

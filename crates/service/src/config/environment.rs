@@ -26,7 +26,22 @@ pub(super) const KEYS: &[&str] = &[
     "keys.process",
     "keys.worker",
     "audit.directory",
+    "audit.bucket.name",
+    "audit.bucket.region",
+    "audit.bucket.endpoint",
+    "audit.bucket.path_style",
+    "audit.bucket.prefix",
+    "audit.bucket.retention_days",
+    "audit.bucket.access_key_id",
+    "audit.bucket.secret_access_key",
     "audit.fate",
+    "audit.fate.bucket.name",
+    "audit.fate.bucket.region",
+    "audit.fate.bucket.endpoint",
+    "audit.fate.bucket.path_style",
+    "audit.fate.bucket.prefix",
+    "audit.fate.bucket.access_key_id",
+    "audit.fate.bucket.secret_access_key",
     "audit.anchors",
     "queue.embedded",
     "queue.redis.address",
@@ -121,9 +136,14 @@ impl Override {
 /// Everything in a value from the environment stands where its variable does.
 fn settle(mut node: Node, at: Mark) -> Node {
     node.at = at;
-    if let Value::List(items) = node.value {
-        node.value = Value::List(items.into_iter().map(|item| settle(item, at)).collect());
-    }
+    node.value = match node.value {
+        Value::List(items) => Value::List(items.into_iter().map(|item| settle(item, at)).collect()),
+        Value::Map(entries) => {
+            let entry = |(key, item): (Key, Node)| (Key { at, text: key.text }, settle(item, at));
+            Value::Map(entries.into_iter().map(entry).collect())
+        }
+        other => other,
+    };
     node
 }
 
@@ -154,7 +174,10 @@ fn put_at(node: &mut Node, path: &[&str], value: Node) {
         *node = value;
         return;
     };
-    // What is not a map here is a mistake that the reader reports.
+    // The file may say a path where the environment says a bucket.
+    if !matches!(node.value, Value::Map(_)) {
+        *node = Node { at: value.at, value: Value::Map(Vec::new()) };
+    }
     let Value::Map(entries) = &mut node.value else { return };
     if !entries.iter().any(|(key, _)| key.text == *first) {
         let at = value.at;

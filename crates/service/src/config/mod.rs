@@ -3,13 +3,16 @@
 //! **Invariant:** unknown and duplicate keys are refused, every mistake is reported at once, and a
 //! secret is named by a reference, never written.
 
+mod audit;
 mod environment;
 mod mask;
 mod read;
+mod read_audit;
 mod secret;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{AccessKey, AnchorPlace, Audit, Bucket, FatePlace, Git, LogPlace, Ssh, Syslog};
 pub use environment::{Environment, variables};
 pub use secret::{SecretError, SecretReference};
 
@@ -57,7 +60,7 @@ pub struct Config {
     /// This process's keys.
     pub keys: Keys,
     /// Where the log is.
-    pub audit: AuditFolders,
+    pub audit: Audit,
     /// What lies between gateways and workers.
     pub queue: Queue,
     /// Slack; gateways have it.
@@ -132,17 +135,6 @@ pub struct KeyFiles {
     pub folder: PathBuf,
     /// The process's name.
     pub name: String,
-}
-
-/// Where the log is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditFolders {
-    /// Records, heads, outputs.
-    pub directory: PathBuf,
-    /// Fates and outcomes: a store of their own.
-    pub fate: PathBuf,
-    /// Where signed heads are kept a second time.
-    pub anchors: Vec<PathBuf>,
 }
 
 /// What lies between gateways and workers.

@@ -6,8 +6,8 @@
 use super::environment::{self, Environment, Override};
 use super::mask;
 use super::{
-    AuditFolders, Config, Format, KeyFiles, Keys, Level, Log, Part, PolicyFiles, Queue, Redis, RedisAddress,
-    SecretReference, Slack, Worker,
+    Config, Format, KeyFiles, Keys, Level, Log, Part, PolicyFiles, Queue, Redis, RedisAddress, SecretReference, Slack,
+    Worker,
 };
 use countersign_policy::reader::{Fields, Reader, suggestion};
 use countersign_policy::yaml::{self, Node, Value};
@@ -64,8 +64,8 @@ fn syntax(name: &str, shown: &str, problem: &Problem) -> Problem {
     Problem::new(name, mark, ProblemCode::Syntax, said).with_snippet(shown)
 }
 
-struct Reading<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+pub(super) struct Reading<'r, 'a> {
+    pub(super) reader: &'r mut Reader<'a>,
     part: Part,
 }
 
@@ -134,7 +134,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn pasted(&mut self, at: Mark) {
+    pub(super) fn pasted(&mut self, at: Mark) {
         let hint = "write `file:/absolute/path` or `env:NAME`, and change the secret if this file was shown to others";
         self.reader.note_with_hint(
             at,
@@ -215,25 +215,6 @@ impl Reading<'_, '_> {
             self.reader.note_with_hint(at, ProblemCode::Value, message, hint);
         }
         files
-    }
-
-    fn audit(&mut self, fields: &Fields<'_>) -> Option<AuditFolders> {
-        let node = self.reader.required(fields, "audit", "the file")?;
-        let own =
-            self.reader.fields(node, "`audit`", &["directory", "fate", "anchors"], &[("s3", "the log in a bucket")])?;
-        let directory = self.path(&own, "directory", "`audit`");
-        let fate = self.path(&own, "fate", "`audit`");
-        let anchors = self.reader.required(&own, "anchors", "`audit`").and_then(|node| {
-            let items = self.reader.one_or_more(node, "`audit.anchors`");
-            items.iter().map(|item| self.path_of(item, "an anchor")).collect::<Option<Vec<_>>>()
-        });
-        let folders = AuditFolders { directory: directory?, fate: fate?, anchors: anchors? };
-        let same = folders.directory == folders.fate || folders.anchors.contains(&folders.directory);
-        if same {
-            let message = "`directory`, `fate` and `anchors` are different folders";
-            self.reader.note(own.at, ProblemCode::Value, message);
-        }
-        Some(folders)
     }
 
     fn queue(&mut self, fields: &Fields<'_>) -> Option<Queue> {
@@ -392,7 +373,7 @@ impl Reading<'_, '_> {
         Some((u32::try_from(first).ok()?, u32::try_from(last).ok()?))
     }
 
-    fn required_text(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<String> {
+    pub(super) fn required_text(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<String> {
         let node = self.reader.required(own, key, what)?;
         self.reader.name(node, &format!("`{key}`")).map(str::to_owned)
     }
@@ -405,16 +386,16 @@ impl Reading<'_, '_> {
         own.of(key).map_or(Some(default), |node| self.reader.duration(node, &format!("`{key}`")))
     }
 
-    fn path(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<PathBuf> {
         let node = self.reader.required(own, key, what)?;
         self.path_of(node, &format!("`{key}`"))
     }
 
-    fn optional_path(&mut self, own: &Fields<'_>, key: &str) -> Option<PathBuf> {
+    pub(super) fn optional_path(&mut self, own: &Fields<'_>, key: &str) -> Option<PathBuf> {
         own.of(key).and_then(|node| self.path_of(node, &format!("`{key}`")))
     }
 
-    fn path_of(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+    pub(super) fn path_of(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.reader.text(node, what)?);
         let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
         if !path.is_absolute() || climbs {
@@ -434,7 +415,7 @@ impl Reading<'_, '_> {
         own.of(key).and_then(|node| self.secret_of(node))
     }
 
-    fn secret_of(&mut self, node: &Node) -> Option<SecretReference> {
+    pub(super) fn secret_of(&mut self, node: &Node) -> Option<SecretReference> {
         let reference = match &node.value {
             Value::Text(text) => SecretReference::parse(text),
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float | Value::List(_) | Value::Map(_) => None,

@@ -1,5 +1,7 @@
 //! Reading: everything at once, and never a secret.
 
+mod places;
+
 use super::environment::{KEYS, variables};
 use super::{Config, Environment, Format, Level, Part, Queue, RedisAddress, SecretReference};
 use countersign_policy::{Problems, Source};
@@ -197,6 +199,7 @@ fn every_variable_overrides_its_key() {
         let sentinel = || gateway().replace("address: redis.internal:6380", "sentinel: { nodes: [a:1], master: m }");
         let (part, text) = match key {
             "queue.embedded" | "keys.worker" => (Part::Solo, solo()),
+            key if key.contains("bucket") => (Part::Gateway, places::in_buckets()),
             key if key.contains("sentinel") => (Part::Gateway, sentinel()),
             key if key.starts_with("worker") => (Part::Worker, worker()),
             _ => (Part::Gateway, gateway()),

@@ -18,9 +18,11 @@ use countersign_queue::Queue;
 use countersign_runner::OwnServices;
 use countersign_service::config::PolicyFiles;
 use countersign_service::health::Health;
+use countersign_service::identity::Identity;
 use countersign_service::policy::{self, Reloaded};
 use countersign_service::program::{Failure, Program};
-use countersign_service::stores::{Identity, Stores};
+use countersign_service::revocations::{Freshness, Revocations};
+use countersign_service::stores::Stores;
 use std::sync::Arc;
 
 /// A worker that was started as its configuration says.
@@ -31,6 +33,7 @@ pub struct Installed {
     host: Host,
     files: PolicyFiles,
     key: KeyId,
+    freshness: Freshness,
     /// Its key is held while the process runs.
     _identity: Identity,
 }
@@ -52,6 +55,7 @@ impl Installed {
         let digest_key = program.digest_key().map_err(Failure::Wrong)?;
         let host = open_host(program, &policy).await?;
         let who = (&identity.sealer, &identity.verifier);
+        let revocations = Revocations::learn(stores, &identity, &program.clock).await?;
         let log = stores.log(who, digest_key, binary, &program.clock, &program.life.last).await;
         let log = log.map_err(Failure::Unable)?;
         let name = fresh_name(config.worker().name.as_deref());
@@ -78,9 +82,11 @@ impl Installed {
                 abort: program.life.abort.clone(),
             });
         }
+        let freshness = revocations.freshness();
+        program.life.last.spawn(revocations.watch(program.life.clone()));
         tracing::info!(worker = name, writer = %log.writer(), "Claiming");
         let key = identity.sealer.key_id();
-        Ok(Self { log, policy, host, files: config.policy.clone(), key, _identity: identity })
+        Ok(Self { log, policy, host, files: config.policy.clone(), key, freshness, _identity: identity })
     }
 
     /// Its log.
@@ -101,14 +107,15 @@ impl Installed {
 
     /// What it needs.
     #[must_use]
-    pub fn health(self: &Arc<Self>, health: Health, program: &Program, stores: &Stores) -> Health {
+    pub fn health(self: &Arc<Self>, health: Health, stores: &Stores) -> Health {
         let this = self.clone();
         let jail = move || {
             let proven = this.host.profiles().contains_key(&Isolation::Strict);
             std::future::ready(if proven { Ok(()) } else { Err("it does not hold what it promises".to_owned()) })
         };
         health
-            .needs_log(self.log.clone(), stores.audit.clone(), self.key.clone(), program.clock.clone())
+            .needs_log(self.log.clone(), stores.audit.clone(), self.key.clone())
+            .needs_revocations(self.freshness.clone())
             .needs("jail", jail)
     }
 }
