@@ -33,6 +33,28 @@ fn the_tour_keeps_its_promises_and_its_log_verifies() {
     let verified = run(&["audit", "verify", "--data", data]);
     assert_eq!(verified.status.code(), Some(0), "{}{}", text(&verified.stdout), text(&verified.stderr));
     assert!(text(&verified.stdout).contains("Integrity: nothing was changed"));
+
+    // The installation's own key of digests is at hand, so what was printed is compared as well.
+    let output = first_file(&PathBuf::from(data).join("audit/outputs"));
+    let mut bytes = std::fs::read(&output).expect("it can be read");
+    *bytes.first_mut().expect("something was printed") ^= 1;
+    std::fs::remove_file(&output).expect("whoever owns the host can");
+    std::fs::write(&output, bytes).expect("whoever owns the host can");
+    let swapped = run(&["audit", "verify", "--data", data]);
+    assert_eq!(swapped.status.code(), Some(2), "{}", text(&swapped.stdout));
+    assert!(text(&swapped.stdout).contains("changed-output (1)"), "{}", text(&swapped.stdout));
+}
+
+/// Any file below a folder that has something in it.
+fn first_file(folder: &std::path::Path) -> PathBuf {
+    for entry in std::fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it is there").path();
+        let filled = if path.is_dir() { Some(first_file(&path)) } else { Some(path) };
+        if let Some(path) = filled.filter(|path| path.metadata().is_ok_and(|meta| meta.len() > 0)) {
+            return path;
+        }
+    }
+    panic!("nothing below `{}`", folder.display())
 }
 
 #[test]

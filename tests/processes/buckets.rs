@@ -15,7 +15,7 @@ async fn audited(site: &Site) -> (Option<i32>, String) {
     let buckets = site.buckets();
     let mut command = crate::program::plain("countersign");
     command.args(["audit", "verify", "--audit", &format!("s3://{LOG}"), "--fate", &format!("s3://{FATE}")]);
-    command.args(["--anchors", &format!("s3://{HEADS}"), "--deployment", DEPLOYMENT, "--retention", "1"]);
+    command.args(["--anchors", &format!("s3://{HEADS}"), "--deployment", DEPLOYMENT, "--retention-days", "1"]);
     command.args(["--region", "us-east-1", "--endpoint", &buckets.store().endpoint, "--path-style", "--root"]);
     command.arg(site.path("keys/root.pub"));
     let (id, secret) = &buckets.auditor;

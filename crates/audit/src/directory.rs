@@ -109,7 +109,7 @@ impl Directory {
     fn fetch(&self, key: &Key) -> Result<Option<Object>, ReadError> {
         let (folders, name) = split(key);
         let opened = open_folder(&self.root).and_then(|root| {
-            let folder = folders.iter().try_fold(root, |folder, part| enter(&folder, part))?;
+            let folder = folders.iter().try_fold(root, |folder, part| enter(&folder, *part))?;
             rustix::fs::openat(
                 &folder,
                 name,
@@ -190,7 +190,7 @@ fn open_folder(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, FOLDER, Mode::empty())
 }
 
-fn enter(folder: &OwnedFd, part: &str) -> Result<OwnedFd, Errno> {
+fn enter(folder: &OwnedFd, part: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(folder, part, FOLDER, Mode::empty())
 }
 
@@ -222,13 +222,15 @@ fn write_whole(folder: &OwnedFd, name: &str, bytes: &[u8], at: Timestamp) -> Res
 fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<Entry>) -> Result<(), Errno> {
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+        // A name that is no text is listed as well as it can be, and looked at as it is.
+        let exact = entry.file_name();
+        let name = exact.to_string_lossy().into_owned();
         if name == "." || name == ".." || name.starts_with(UNFINISHED) {
             continue;
         }
         let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let below = format!("{path}/");
-        match enter(folder, &name) {
+        match enter(folder, exact) {
             Ok(inner) => {
                 if below.starts_with(prefix) || prefix.starts_with(&below) {
                     visit(&inner, &path, prefix, found)?;
@@ -237,7 +239,7 @@ fn visit(folder: &OwnedFd, path: &str, prefix: &str, found: &mut Vec<Entry>) -> 
             // A link, a device or a plain file: listed by its name, so that a stranger is seen.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 if path.starts_with(prefix) {
-                    let size = match rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                    let size = match rustix::fs::statat(folder, exact, AtFlags::SYMLINK_NOFOLLOW) {
                         Ok(stat) => u64::try_from(stat.st_size).unwrap_or(0),
                         Err(Errno::NOENT) => continue,
                         Err(errno) => return Err(errno),

@@ -51,6 +51,22 @@ fn key_hash(name: &str, key: &VerifyingKey) -> [u8; 4] {
     [a, b, c, d]
 }
 
+/// The signature under this name. Lines under other names are other people's signatures (witnesses),
+/// and no concern here; a line that is none makes the whole unreadable, so that nothing can be added.
+fn own_signature(signatures: &str, origin: &str) -> Result<Vec<u8>, HeadError> {
+    let lines = signatures.strip_suffix('\n').ok_or(HeadError::Unreadable)?;
+    let mut own = None;
+    for line in lines.split('\n') {
+        let signed = line.strip_prefix("\u{2014} ").and_then(|rest| rest.rsplit_once(' '));
+        let (name, signature) = signed.ok_or(HeadError::Unreadable)?;
+        let blob = BASE64.decode(signature).map_err(|_| HeadError::Unreadable)?;
+        if name == origin && own.replace(blob).is_some() {
+            return Err(HeadError::Unreadable);
+        }
+    }
+    own.ok_or(HeadError::Forged)
+}
+
 impl Head {
     fn text(&self, origin: &str) -> String {
         format!("{origin}\n{}\n{}\n{}\n", self.size, BASE64.encode(self.root.as_bytes()), self.at)
@@ -78,11 +94,7 @@ impl Head {
         if text.lines().next() != Some(&origin) {
             return Err(HeadError::OtherOrigin);
         }
-        // Lines under other names are other people's signatures (witnesses), and no concern here.
-        let own = signatures
-            .lines()
-            .find_map(|line| line.strip_prefix("\u{2014} ")?.strip_prefix(&origin)?.strip_prefix(' '));
-        let blob = own.and_then(|text| BASE64.decode(text).ok()).ok_or(HeadError::Forged)?;
+        let blob = own_signature(signatures, &origin)?;
         let (hash, signature) = blob.split_at_checked(4).ok_or(HeadError::Forged)?;
         let signature = Signature::from_slice(signature).map_err(|_| HeadError::Forged)?;
         if hash != key_hash(&origin, key) || key.verify_strict(text.as_bytes(), &signature).is_err() {

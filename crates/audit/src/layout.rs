@@ -104,7 +104,8 @@ fn is_revocation(name: &str) -> bool {
 fn numbered(name: &str, folder: &str, ending: &str) -> Option<(WriterId, u64)> {
     let (writer, number) = name.strip_prefix(folder)?.strip_prefix("writer=")?.split_once('/')?;
     let digits = number.strip_suffix(ending)?;
-    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    // A line's number has at most 19 digits, so that nothing that is counted on from it overflows.
+    if digits.len() != 20 || !digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     Some((writer.parse().ok()?, digits.parse().ok()?))

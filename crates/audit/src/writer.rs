@@ -23,6 +23,8 @@ use tracing::{error, info, warn};
 
 /// Most bytes of one record; S3 and readers take far more, people do not.
 const MAX_RECORD_BYTES: usize = 4 << 20;
+/// So many heads wait for a store that does not take them: a day's.
+const UNSTORED_HEADS: usize = 24 * 60;
 /// A segment takes no further record beyond this many bytes.
 const MAX_SEGMENT_BYTES: usize = 8 << 20;
 
@@ -159,6 +161,8 @@ pub(crate) struct Writer {
     last: Digest,
     /// Size at the last head, so that an idle minute is called one.
     headed: u64,
+    /// Heads that the store did not take yet.
+    unstored: VecDeque<(Key, String)>,
     pending: Option<Segment>,
     /// Notes that came while the store was away.
     backlog: VecDeque<Waiting>,
@@ -170,7 +174,16 @@ type Waiters = Vec<(u64, Waiter)>;
 impl Writer {
     pub(crate) fn new(set: Settings) -> Self {
         let last = set.id.genesis();
-        Self { set, size: 0, last, headed: 0, pending: None, backlog: VecDeque::new(), forked: None }
+        Self {
+            set,
+            size: 0,
+            last,
+            headed: 0,
+            unstored: VecDeque::new(),
+            pending: None,
+            backlog: VecDeque::new(),
+            forked: None,
+        }
     }
 
     /// The first record and the first head; a process that cannot write them does not start.
@@ -431,13 +444,26 @@ impl Writer {
         let head = Head { size: self.size, root: self.last, at: self.set.clock.now() };
         let Some(note) = head.sign(&self.set.id, &self.set.sealer) else { return };
         let key = layout::head(&self.set.id, head.size);
-        let kept = timeout(self.set.deadline, self.set.sink.as_ref().keep(&key, &note)).await;
-        if !matches!(kept, Ok(Ok(()))) {
-            self.set.gauges.failed_heads.fetch_add(1, Ordering::Relaxed);
-            warn!(audit.seq = head.size, "A signed head was not stored beside the records");
-        }
-        self.set.relay.hand_over(key, &note);
         self.headed = self.size;
+        self.unstored.push_back((key.clone(), note.clone()));
+        self.store_heads().await;
+        self.set.relay.hand_over(key, &note);
+    }
+
+    /// Stores the heads that are not beside the records yet, the oldest first.
+    async fn store_heads(&mut self) {
+        while let Some((key, note)) = self.unstored.front() {
+            let kept = timeout(self.set.deadline, self.set.sink.as_ref().keep(key, note)).await;
+            if !matches!(kept, Ok(Ok(()))) {
+                self.set.gauges.failed_heads.fetch_add(1, Ordering::Relaxed);
+                warn!(audit.seq = self.headed, "A signed head was not stored beside the records; it is tried again");
+                break;
+            }
+            self.unstored.pop_front();
+        }
+        if self.unstored.len() > UNSTORED_HEADS {
+            self.unstored.pop_front();
+        }
     }
 }
 

@@ -113,7 +113,10 @@ async fn bucket(text: &str, rest: &str, options: &StoreOptions, purpose: Purpose
 /// Opens a folder that is there.
 pub(crate) fn directory(path: &Path, purpose: Purpose) -> anyhow::Result<Directory> {
     let shown = path.display();
-    anyhow::ensure!(path.is_dir(), "`{shown}` is not a folder; say with --data or --audit where the log is");
+    anyhow::ensure!(
+        path.is_dir(),
+        "`{shown}` is not a folder that is there; see --help for how to say where the log is"
+    );
     match purpose {
         Purpose::Read | Purpose::ReadFates => {
             Directory::look(path, system_clock()).with_context(|| format!("`{shown}` cannot be read"))

@@ -83,6 +83,10 @@ pub trait Heads: Send + Sync + fmt::Debug {
 impl<S: Sink + ?Sized> Anchor for S {
     async fn keep(&self, key: &Key, note: &str) -> Result<(), NotAnchored> {
         use crate::sink::PutError;
+        // A head may be sent again after a lost answer, and some stores would take it twice.
+        if let Ok(Some(_)) = self.read(key).await {
+            return Ok(());
+        }
         match self.put_new(key, note.as_bytes().to_vec()).await {
             Ok(_) | Err(PutError::Exists) => Ok(()),
             Err(error) => Err(NotAnchored { place: "the second store".into(), source: Box::new(error) }),

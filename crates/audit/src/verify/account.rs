@@ -75,6 +75,8 @@ pub(super) struct End {
     pub(super) seq: u64,
     pub(super) at: Timestamp,
     pub(super) ending: String,
+    /// SHA-256 of the sealed outcome that was published, if it was the end of a run.
+    pub(super) published: Option<Digest>,
     pub(super) output: Option<OutputNote>,
     /// Keyed digest of the output, as the worker sealed it.
     pub(super) kept: Option<Digest>,

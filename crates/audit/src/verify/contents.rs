@@ -335,6 +335,11 @@ impl Check<'_> {
             seq: self.seq,
             at: self.at,
             ending: ending.unwrap_or_default(),
+            published: event
+                .sealed
+                .iter()
+                .find(|copy| is_run(event) && copy.kind == SealKind::Outcome)
+                .map(sealed_digest),
             output: event.output.clone(),
             kept: sealed.and_then(|outcome| outcome.output),
             // What a look printed is not kept: what it found is the effect, which is sealed by itself.
@@ -346,6 +351,15 @@ impl Check<'_> {
             intact: false,
         })
     }
+}
+
+/// Whether it is about what was asked for, and not about a look at its effect.
+fn is_run(event: &Event) -> bool {
+    event.errand == Some(Errand::Run)
+}
+
+fn sealed_digest(copy: &SealedCopy) -> Digest {
+    Digest::of(copy.text.as_bytes())
 }
 
 type Wrong = (Name, String);

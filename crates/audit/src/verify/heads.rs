@@ -13,6 +13,7 @@ use crate::record::WriterId;
 use crate::sink::ReadError;
 use countersign_core::certificate::Certificate;
 use countersign_core::time::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// So many signatures are verified in one go.
@@ -43,6 +44,14 @@ pub(super) enum At {
 pub(super) struct Reach {
     pub(super) home: u64,
     pub(super) anchor: u64,
+    /// When the largest was signed, by its writer's clock.
+    pub(super) at: Option<Timestamp>,
+    /// Whether a head beside the records was not believed.
+    pub(super) forged: bool,
+    /// Whether the stream is another than its heads are about.
+    pub(super) remade: bool,
+    /// Whether a head that the second place has is not beside the records that are here.
+    pub(super) gone: bool,
 }
 
 /// Who stands behind the stream: the opening's certificate, or a stored one under whose key a
@@ -72,7 +81,8 @@ pub(super) async fn compare(
     chain: &Chain,
     report: &mut Report,
 ) -> Result<Reach, ReadError> {
-    let mut judge = Judge { writer, signer, chain, reach: Reach::default(), remade: false, late: false };
+    let home = notes.iter().filter(|note| note.place == At::Home).map(|note| note.size).collect();
+    let mut judge = Judge { writer, signer, chain, home, reach: Reach::default(), late: false };
     let mut opened = Ahead::new(
         chunks(notes).into_iter().map(|chunk| (0, open(context.clone(), writer.clone(), signer.clone(), chunk))),
     );
@@ -115,8 +125,9 @@ struct Judge<'a> {
     writer: &'a WriterId,
     signer: &'a Signer,
     chain: &'a Chain,
+    /// Sizes of the heads beside the records.
+    home: BTreeSet<u64>,
     reach: Reach,
-    remade: bool,
     late: bool,
 }
 
@@ -128,6 +139,7 @@ impl Judge<'_> {
                 At::Home => Name::ForgedHead,
                 At::Anchor => Name::ForgedAnchor,
             };
+            self.reach.forged |= note.place == At::Home;
             report.findings.push(finding(name, "the writer's key did not sign it"));
             return;
         };
@@ -136,6 +148,8 @@ impl Judge<'_> {
             self.late = true;
             report.findings.push(finding(Name::AfterRevocation, "it was signed when its key was revoked"));
         }
+        self.reach.at = self.reach.at.max(Some(head.at));
+        self.reach.gone |= head.size <= self.chain.size() && !self.home.contains(&head.size);
         let best = match note.place {
             At::Home => &mut self.reach.home,
             At::Anchor => &mut self.reach.anchor,
@@ -143,8 +157,8 @@ impl Judge<'_> {
         *best = head.size.max(*best);
         let unlike = self.chain.roots.get(&head.size).is_some_and(|root| *root != head.root);
         // In a damaged stream the damage is the finding; here everything fits but the signature.
-        if unlike && !self.chain.damaged && !self.remade {
-            self.remade = true;
+        if unlike && !self.chain.damaged && !self.reach.remade {
+            self.reach.remade = true;
             report.findings.push(match note.place {
                 At::Home => finding(Name::ReChained, "the stream was made anew after its head was signed"),
                 At::Anchor => finding(Name::UnlikeAnchor, "the stream and its own heads were made anew"),

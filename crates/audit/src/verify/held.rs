@@ -13,7 +13,8 @@ use crate::sink::{Entry, Inventory, Irregularity, Object, ReadError};
 use countersign_core::certificate::Certificate;
 use countersign_core::id::KeyId;
 use countersign_core::revocation::RevocationNote;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the stores hold of one writer.
 #[derive(Debug, Default)]
@@ -38,13 +39,15 @@ pub(super) type Outputs = HashMap<String, Entry>;
 #[derive(Debug, Default)]
 pub(super) struct Holdings {
     pub(super) writers: BTreeMap<WriterId, Held>,
-    pub(super) outputs: Outputs,
+    pub(super) outputs: Arc<Outputs>,
     pub(super) certificates: Vec<Certificate>,
+    /// The names of certificates, also of those that are not believed.
+    pub(super) certified: HashSet<String>,
 }
 
 /// Lists the stores, and reads revocations and certificates.
 pub(super) async fn look(evidence: &Evidence, short: &mut Short, report: &mut Report) -> Result<Holdings, ReadError> {
-    let mut it = Holdings::default();
+    let (mut it, mut outputs) = (Holdings::default(), Outputs::new());
     let (mut certificates, mut revocations) = (Vec::new(), Vec::new());
     let Inventory { entries, irregular } = evidence.sink.inventory("").await?;
     irregularities(&irregular, report);
@@ -56,12 +59,16 @@ pub(super) async fn look(evidence: &Evidence, short: &mut Short, report: &mut Re
             Place::Head(writer, size) => {
                 it.writers.entry(writer).or_default().heads.insert(size, entry);
             }
-            Place::Certificate => certificates.push(entry),
+            Place::Certificate => {
+                it.certified.insert(entry.name.clone());
+                certificates.push(entry);
+            }
             Place::Revocation => revocations.push(entry),
-            Place::Output => drop(it.outputs.insert(entry.name.clone(), entry)),
+            Place::Output => drop(outputs.insert(entry.name.clone(), entry)),
             Place::Unknown => unknown(&entry.name, report),
         }
     }
+    it.outputs = Arc::new(outputs);
     for (name, object) in objects(evidence, revocations).await? {
         revocation(evidence, &name, object.as_ref(), report);
         kept(evidence, &name, object.as_ref(), short);
@@ -109,7 +116,11 @@ fn revocation(evidence: &Evidence, name: &str, object: Option<&Object>, report: 
 }
 
 fn certificate(evidence: &Evidence, name: &str, object: Option<&Object>, report: &mut Report) -> Option<Certificate> {
-    let read = object.and_then(|object| serde_json::from_slice::<Certificate>(&object.bytes).ok());
+    let read = object.and_then(|object| {
+        let read = serde_json::from_slice::<Certificate>(&object.bytes).ok()?;
+        // There is one spelling: what it is beside its signed bytes is nobody's to choose.
+        serde_json::to_vec(&read).is_ok_and(|own| own == object.bytes).then_some(read)
+    });
     let verifier = &evidence.verifier;
     let believed = read.filter(|one| {
         let claims = verifier.certified(one);

@@ -7,7 +7,7 @@ use super::ahead::Ahead;
 use super::report::{Finding, Name, Report};
 use super::retention;
 use super::{Context, plain};
-use crate::fate::{FateDoc, Verdict};
+use crate::fate::{Decided, FateDoc, FateError, Verdict};
 use crate::record::WriterId;
 use crate::sink::{Entry, ReadError};
 use countersign_core::digest::Digest;
@@ -34,6 +34,18 @@ impl About {
     }
 }
 
+/// An outcome that others read, and that is not the one the question was about.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) about: About,
+    pub(super) digest: Digest,
+}
+
+enum Answer {
+    Found(Vec<Finding>),
+    Another(Published),
+}
+
 /// A question.
 #[derive(Debug)]
 pub(super) struct Late {
@@ -44,6 +56,7 @@ pub(super) struct Late {
 #[derive(Debug)]
 enum What {
     Fate { pool: String, text: String },
+    Outcome { digest: Digest },
     Output { entry: Entry, digest: Option<Digest> },
 }
 
@@ -53,39 +66,86 @@ impl Late {
         Self { about, what: What::Fate { pool, text } }
     }
 
+    /// Whether the outcome that others read is this one.
+    pub(super) const fn outcome(about: About, digest: Digest) -> Self {
+        Self { about, what: What::Outcome { digest } }
+    }
+
     /// Whether the output is what was kept, and is kept long enough.
     pub(super) const fn output(about: About, entry: Entry, digest: Option<Digest>) -> Self {
         Self { about, what: What::Output { entry, digest } }
     }
 
-    async fn ask(self, context: Arc<Context>) -> Result<Vec<Finding>, ReadError> {
+    async fn ask(self, context: Arc<Context>) -> Result<Answer, ReadError> {
         match self.what {
-            What::Fate { pool, text } => fate(&context, &self.about, &pool, &text).await,
-            What::Output { entry, digest } => output(&context, &self.about, &entry, digest).await,
+            What::Fate { pool, text } => Ok(Answer::Found(fate(&context, &self.about, &pool, &text).await?)),
+            What::Outcome { digest } => outcome(&context, self.about, digest).await,
+            What::Output { entry, digest } => Ok(Answer::Found(output(&context, &self.about, &entry, digest).await?)),
         }
     }
 
     const fn size(&self) -> u64 {
         match &self.what {
-            What::Fate { .. } => 0,
+            What::Fate { .. } | What::Outcome { .. } => 0,
             What::Output { entry, .. } => entry.size,
         }
     }
 }
 
 /// Asks them all.
-pub(super) async fn ask(context: &Arc<Context>, late: Vec<Late>, report: &mut Report) -> Result<(), ReadError> {
+pub(super) async fn ask(
+    context: &Arc<Context>,
+    late: Vec<Late>,
+    report: &mut Report,
+) -> Result<Vec<Published>, ReadError> {
+    let mut others = Vec::new();
     let mut answers = Ahead::new(late.into_iter().map(|one| (one.size(), one.ask(context.clone()))));
-    while let Some(findings) = answers.next().await? {
-        report.findings.extend(findings);
+    while let Some(answer) = answers.next().await? {
+        match answer {
+            Answer::Found(findings) => report.findings.extend(findings),
+            Answer::Another(published) => others.push(published),
+        }
     }
-    Ok(())
+    Ok(others)
+}
+
+/// What the fate store has under this name; `Err` in it when that is nothing this program writes.
+fn held(answer: Result<Option<Decided>, FateError>) -> Result<Result<Option<Decided>, FateError>, ReadError> {
+    match answer {
+        Err(FateError::Unavailable(error)) => match error.downcast::<ReadError>() {
+            Ok(error) if matches!(*error, ReadError::NotPlain(_)) => Ok(Err(FateError::Misplaced)),
+            Ok(error) => Err(*error),
+            Err(error) => Err(ReadError::Unavailable(error)),
+        },
+        answer => Ok(answer),
+    }
+}
+
+/// Compares the outcome that others read with the one on record.
+async fn outcome(context: &Context, about: About, digest: Digest) -> Result<Answer, ReadError> {
+    let Some(store) = &context.fate else { return Ok(Answer::Found(Vec::new())) };
+    Ok(match held(store.ended(about.invocation).await)? {
+        Ok(Some(held)) => match Digest::of(held.winner.as_bytes()) {
+            same if same == digest => Answer::Found(Vec::new()),
+            digest => Answer::Another(Published { about, digest }),
+        },
+        Ok(None) if context.now.since(about.at) < FATE_KEPT => {
+            Answer::Found(vec![about.finding(Name::MissingFate, "the fate store has no outcome of it")])
+        }
+        Ok(None) => Answer::Found(Vec::new()),
+        Err(_) => {
+            let says = "what the fate store has is no outcome";
+            Answer::Found(vec![about.finding(Name::OutcomeUnlikeRecord, says)])
+        }
+    })
 }
 
 /// Compares the fate that an intent carries with the store's.
 async fn fate(context: &Context, about: &About, pool: &str, text: &str) -> Result<Vec<Finding>, ReadError> {
     let Some(store) = &context.fate else { return Ok(Vec::new()) };
-    let held = store.look(pool, about.invocation).await.map_err(|error| ReadError::Unavailable(Box::new(error)))?;
+    let Ok(held) = held(store.look(pool, about.invocation).await)? else {
+        return Ok(vec![about.finding(Name::FateUnlikeIntent, "what the fate store has is no fate")]);
+    };
     let found = match held {
         None if context.now.since(about.at) < FATE_KEPT => Some((Name::MissingFate, "the fate store has none")),
         None => None,

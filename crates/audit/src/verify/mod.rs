@@ -21,6 +21,7 @@ mod stream;
 pub use report::{Concern, Conclusion, Finding, Name, Report};
 
 use crate::anchor::Heads;
+use crate::begin::MAX_SKEW;
 use crate::fate::Fate;
 use crate::keys::DigestKey;
 use crate::record::WriterId;
@@ -96,6 +97,9 @@ impl Evidence {
     }
 }
 
+/// A stream that was written to this recently belongs to a process that runs.
+const ALIVE: Duration = Duration::from_mins(2);
+
 /// How far a verification is.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -121,7 +125,7 @@ pub async fn verify(evidence: &Evidence) -> Result<Report, ReadError> {
     }
     let holdings = held::look(evidence, &mut short, &mut report).await?;
     let context = Arc::new(Context::of(evidence));
-    let mut runs = Runs::new(context.clone(), Arc::new(holdings.outputs));
+    let mut runs = Runs::new(context.clone(), holdings.outputs.clone());
     let questions: Vec<Question> = holdings.writers.iter().flat_map(|(writer, held)| of_stream(writer, held)).collect();
     evidence.progress.bytes.store(questions.iter().map(Question::record_bytes).sum(), Ordering::Relaxed);
     let ask = |question: Question| (question.size(), answer(context.clone(), question));
@@ -142,7 +146,7 @@ pub async fn verify(evidence: &Evidence) -> Result<Report, ReadError> {
                 None => break,
             }
         }
-        stream.finish(&holdings.certificates, &mut runs, &mut report).await?;
+        stream.finish(&holdings, &mut runs, &mut report).await?;
     }
     match evidence.depth {
         Depth::Full => runs.finish(&mut report).await?,
@@ -185,6 +189,11 @@ impl Context {
             progress: evidence.progress.clone(),
             cores: Semaphore::new(evidence.at_once.get().min(Semaphore::MAX_PERMITS)),
         }
+    }
+
+    /// Whether a process that wrote then may still run: a time that is yet to come is nobody's.
+    fn is_recent(&self, at: Timestamp) -> bool {
+        self.now.since(at) < ALIVE && at.since(self.now) <= MAX_SKEW
     }
 
     /// Computes where it holds nobody up, as many at once as the evidence asks for.

@@ -98,6 +98,8 @@ names! {
     IntentWithoutFate = "intent-without-fate", Integrity;
     /// A record, a head or a sealed document of a key from the time on from which it was revoked.
     AfterRevocation = "after-revocation", Integrity;
+    /// The outcome that others read in the fate store is none that a worker put on record.
+    OutcomeUnlikeRecord = "outcome-unlike-record", Integrity;
     /// The output that an outcome names is not what the command printed.
     ChangedOutput = "changed-output", Integrity;
     /// Nothing the log writes has this name.
@@ -123,13 +125,17 @@ names! {
     MissingTail = "missing-tail", Completeness;
     /// The store is an older copy: only the head kept elsewhere says that there was more.
     RolledBack = "rolled-back", Completeness;
+    /// A head that was due over the end of a stream, or is kept elsewhere, is not beside the records.
+    MissingHead = "missing-head", Completeness;
+    /// The certificate of a writer's key is not here.
+    MissingCertificate = "missing-certificate", Completeness;
     /// A head says that there was a stream, and there is none.
     MissingWriter = "missing-writer", Completeness;
     /// A run that began and never ended.
     IntentWithoutOutcome = "intent-without-outcome", Completeness;
     /// A run that ended and never began.
     OutcomeWithoutIntent = "outcome-without-intent", Completeness;
-    /// The fate that an intent carries is not in the fate store.
+    /// The fate that an intent carries, or the outcome of a run, is not in the fate store.
     MissingFate = "missing-fate", Completeness;
     /// The output that an outcome names is not in the store.
     MissingOutput = "missing-output", Completeness;

@@ -1,10 +1,10 @@
 //! What the records of different streams say to each other: intents, outcomes, fates, outputs.
 //!
 //! **Invariant:** an intent and its outcome are dropped as soon as both are seen and compared, so
-//! that what is held does not grow with the log, save 16 bytes a run and a few dozen a request.
+//! that what is held does not grow with the log, save 32 bytes a run and a few dozen a request.
 
 use super::account::{Asked, End, Intent, Part, Run, short};
-use super::late::{About, Late};
+use super::late::{About, Late, Published};
 use super::report::{Finding, Name, Report};
 use super::{Context, Outputs};
 use crate::layout;
@@ -12,15 +12,13 @@ use crate::record::WriterId;
 use crate::sink::ReadError;
 use countersign_core::certificate::Role;
 use countersign_core::digest::Digest;
+use countersign_core::id::InvocationId;
 use countersign_core::outcome::Ending;
 use countersign_core::tier::Mode;
 use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A stream that was written to this recently belongs to a process that runs.
-const ALIVE: Duration = Duration::from_mins(2);
 /// So many questions are put to the stores at a time.
 const LATE: usize = 1024;
 
@@ -34,6 +32,10 @@ pub(super) struct Runs {
     ends: BTreeMap<Run, (WriterId, End)>,
     finished: HashSet<[u8; 16]>,
     late: Vec<Late>,
+    /// Outcomes that were put on record: invocation and digest.
+    recorded: HashSet<[u8; 16]>,
+    /// Outcomes in the fate store that are not those of the records that raised the question.
+    published: Vec<Published>,
     alive: BTreeMap<WriterId, (bool, Option<Timestamp>)>,
     /// Roles of the streams that lack something: what they would have told is not called missing.
     holes: BTreeSet<Role>,
@@ -58,6 +60,8 @@ impl Runs {
             ends: BTreeMap::new(),
             finished: HashSet::new(),
             late: Vec::new(),
+            recorded: HashSet::new(),
+            published: Vec::new(),
             alive: BTreeMap::new(),
             holes: BTreeSet::new(),
             count: 0,
@@ -89,6 +93,7 @@ impl Runs {
             }
             Part::End(end) => {
                 let end = End { intact, ..end };
+                self.ask_about_outcome(writer, &end);
                 match self.intents.remove(&end.run) {
                     Some((beginner, intent)) => self.ended(writer, &end, Some((&beginner, intent.mode)), report),
                     // A run may be concluded twice: by a worker that was slow, and by who thought it dead.
@@ -153,6 +158,14 @@ impl Runs {
         }
     }
 
+    fn ask_about_outcome(&mut self, writer: &WriterId, end: &End) {
+        if let (true, Some(digest)) = (self.context.fate.is_some() && end.intact, end.published) {
+            self.recorded.insert(outcome_id(end.run.0, &digest));
+            let about = About { writer: writer.clone(), seq: end.seq, invocation: end.run.0, at: end.at };
+            self.late.push(Late::outcome(about, digest));
+        }
+    }
+
     fn ask_about_output(&mut self, writer: &WriterId, end: &End, object: String, report: &mut Report) {
         let about = About { writer: writer.clone(), seq: end.seq, invocation: end.run.0, at: end.at };
         let Some(entry) = self.outputs.get(&object) else {
@@ -172,7 +185,7 @@ impl Runs {
     pub(super) async fn ask(&mut self, last: bool, report: &mut Report) -> Result<(), ReadError> {
         if last || self.late.len() >= LATE {
             let late = std::mem::take(&mut self.late);
-            super::late::ask(&self.context, late, report).await?;
+            self.published.extend(super::late::ask(&self.context, late, report).await?);
         }
         Ok(())
     }
@@ -203,7 +216,32 @@ impl Runs {
             }
             self.ended(&writer, &end, None, report);
         }
-        self.ask(true, report).await
+        self.strays(explained, report);
+        self.ask(true, report).await?;
+        // Of a run that was concluded twice either end may be the one that others read.
+        for Published { about, digest } in &self.published {
+            if !self.recorded.contains(&outcome_id(about.invocation, digest)) && !explained {
+                let says = "the fate store has an outcome that is not on record";
+                report.findings.push(about.finding(Name::OutcomeUnlikeRecord, says));
+            }
+        }
+        Ok(())
+    }
+
+    /// Outputs of runs that nobody tells of. A worker that runs may have begun one meanwhile.
+    fn strays(&self, explained: bool, report: &mut Report) {
+        let begins = |writer: &WriterId| writer.role() == Role::Worker && self.is_running(writer);
+        if explained || self.alive.keys().any(begins) {
+            return;
+        }
+        let begun: HashSet<[u8; 16]> = self.intents.keys().map(id).collect();
+        for name in self.outputs.keys() {
+            let run = short(&Digest::of(name.strip_prefix(layout::OUTPUTS).unwrap_or(name).as_bytes()));
+            if !self.finished.contains(&run) && !begun.contains(&run) {
+                let says = "no run that the log tells of printed it";
+                report.findings.push(Finding::new(Name::UnknownFile, says).object(name.as_str()));
+            }
+        }
     }
 
     /// A process that ended properly owes the end of everything it began; one that died leaves
@@ -214,7 +252,7 @@ impl Runs {
 
     fn is_running(&self, writer: &WriterId) -> bool {
         match self.alive.get(writer) {
-            Some((false, Some(last))) => self.context.now.since(*last) < ALIVE,
+            Some((false, Some(last))) => self.context.is_recent(*last),
             Some((true, _) | (false, None)) | None => false,
         }
     }
@@ -222,12 +260,16 @@ impl Runs {
     /// Whether a gateway that still writes may have told of it after its stream was listed.
     fn is_fresh(&self, intent: &Intent) -> bool {
         let writes = |writer: &WriterId| writer.role() == Role::Gateway && self.is_running(writer);
-        self.context.now.since(intent.at) < ALIVE && self.alive.keys().any(writes)
+        self.context.is_recent(intent.at) && self.alive.keys().any(writes)
     }
 }
 
 fn incomplete(lacks: &[&str]) -> Finding {
     Finding::new(Name::IncompleteStory, format!("the log does not tell {}", lacks.join(", ")))
+}
+
+fn outcome_id(invocation: InvocationId, digest: &Digest) -> [u8; 16] {
+    short(&Digest::of(format!("{invocation}/{digest}").as_bytes()))
 }
 
 fn id((invocation, attempt): &Run) -> [u8; 16] {

@@ -5,19 +5,23 @@
 
 use super::Context;
 use super::chain::{Chain, Confirmed, Out};
-use super::heads::{self, Note};
-use super::held::Held;
+use super::heads::{self, Note, Reach};
+use super::held::{Held, Holdings};
 use super::report::{Finding, Name, Report};
 use super::runs::{Finished, Runs};
 use super::scan::Scanned;
 use super::seals::Signer;
 use crate::event::Kind;
+use crate::layout;
 use crate::record::WriterId;
 use crate::sink::ReadError;
-use countersign_core::certificate::Certificate;
 use countersign_core::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A process that writes signs a head every minute; one that could not for so long is told of.
+const HEADS_EVERY: Duration = Duration::from_mins(10);
 
 /// What was learnt of a stream while its records were read.
 #[derive(Default)]
@@ -27,6 +31,8 @@ struct Seen {
     /// The kind of record 1, if it was there and readable.
     first: Option<Kind>,
     closed: bool,
+    /// The last record over which a head is signed.
+    headed: u64,
     unreadable: bool,
     /// The first record after the writer's key was revoked.
     revoked: Option<u64>,
@@ -99,6 +105,9 @@ impl<'a> Stream<'a> {
             seen.revoked = Some(seq);
         }
         seen.closed |= told.kind == Kind::WriterClosed;
+        if matches!(told.kind, Kind::WriterOpened | Kind::Checkpoint | Kind::Heartbeat | Kind::WriterClosed) {
+            seen.headed = seq;
+        }
         seen.last_at = seen.last_at.max(Some(told.at));
         let (from, to) = seen.span.unwrap_or((told.at, told.at));
         seen.span = Some((from.min(told.at), to.max(told.at)));
@@ -111,7 +120,7 @@ impl<'a> Stream<'a> {
     /// Everything of the stream was read: what its heads say of it.
     pub(super) async fn finish(
         mut self,
-        certificates: &[Certificate],
+        holdings: &Holdings,
         runs: &mut Runs,
         report: &mut Report,
     ) -> Result<(), ReadError> {
@@ -119,14 +128,14 @@ impl<'a> Stream<'a> {
         self.chain.finish(&mut out);
         self.release(runs, report);
         report.writers += 1;
-        report.records += self.chain.size();
+        report.records = report.records.saturating_add(self.chain.size());
         report.heads += u64::try_from(self.notes.len()).unwrap_or(u64::MAX);
         let has_holes = if self.chain.size() == 0 && !self.chain.damaged {
             let says = "there are heads of it and no records";
             report.findings.push(Finding::new(Name::MissingWriter, says).of(self.writer));
             true
         } else {
-            self.heads(certificates, report).await?
+            self.heads(holdings, report).await?
         };
         let Seen { closed, last_at, .. } = self.seen;
         runs.finished(self.writer, &Finished { closed, last_at, has_holes });
@@ -134,19 +143,21 @@ impl<'a> Stream<'a> {
     }
 
     /// Returns whether records of it are missing, cannot be read, or are nobody's.
-    async fn heads(&mut self, certificates: &[Certificate], report: &mut Report) -> Result<bool, ReadError> {
+    async fn heads(&mut self, holdings: &Holdings, report: &mut Report) -> Result<bool, ReadError> {
         let (writer, seen, size) = (self.writer, &self.seen, self.chain.size());
         let finding = |name, says: &str| Finding::new(name, says).of(writer);
         if seen.first.is_some_and(|kind| kind != Kind::WriterOpened) {
             report.findings.push(finding(Name::WriterWithoutOpening, "its first record is not `writer-opened`"));
         }
         let notes = std::mem::take(&mut self.notes);
+        let certificates = &holdings.certificates;
         let Some(signer) = heads::believed(self.context, writer, seen.signer.clone(), certificates, &notes) else {
             let says = "no certificate of the root key is for this stream's key and role";
             report.findings.push(finding(Name::ForeignWriter, says));
             return Ok(true);
         };
         self.times(&signer, report);
+        certificate(&signer, holdings, report);
         let unsigned = notes.is_empty();
         let reach = heads::compare(self.context, writer, &signer, notes, &self.chain, report).await?;
         let says = |signed| format!("{signed} records were signed for, {size} are here");
@@ -161,12 +172,29 @@ impl<'a> Stream<'a> {
         } else if best < size {
             report.findings.push(finding(Name::UnsignedTail, &format!("{} records", size - best)));
         }
+        if !unsigned && best <= size && !self.chain.damaged && !reach.forged && self.lacks_a_head(&reach) {
+            report.findings.push(finding(Name::MissingHead, &format!("{} of {size} records have one", reach.home)));
+        }
         if !seen.closed {
             report.findings.push(finding(Name::UnclosedWriter, "its process runs, or died"));
         }
         // Its opening was not believed, so what its records say was left out.
         let left_out = seen.first.is_some() && seen.signer.is_none();
+        if left_out && seen.first == Some(Kind::WriterOpened) && !self.chain.damaged && !reach.remade {
+            let says = "its opening has no certificate of its key";
+            report.findings.push(finding(Name::WriterWithoutOpening, says));
+        }
         Ok(best > size || seen.unreadable || left_out || self.chain.damaged)
+    }
+
+    /// Whether a head was signed that is not beside the records, over its end or known elsewhere. A process that died
+    /// may have died before it signed the next one, and one that runs is about to.
+    fn lacks_a_head(&self, reach: &Reach) -> bool {
+        let (seen, size) = (&self.seen, self.chain.size());
+        let runs = !seen.closed && seen.last_at.is_some_and(|last| self.context.is_recent(last));
+        let was_signed = seen.closed || (!runs && seen.headed < size);
+        let is_late = || seen.last_at.zip(reach.at).is_some_and(|(last, at)| last.since(at) > HEADS_EVERY);
+        (reach.gone && !runs) || (was_signed && reach.home < seen.headed) || (!runs && is_late())
     }
 
     /// Whether all of it was written while its key was believed.
@@ -184,5 +212,16 @@ impl<'a> Stream<'a> {
             None if signer.was_revoked(to) => report.findings.push(finding(Name::AfterRevocation, says())),
             None => {}
         }
+    }
+}
+
+/// The certificate is in every opening as well, and must be where it is looked for. Told once a key.
+fn certificate(signer: &Signer, holdings: &Holdings, report: &mut Report) {
+    let name = layout::certificate(&signer.id).map(|key| key.to_string());
+    let Some(name) = name.filter(|name| !holdings.certified.contains(name)) else { return };
+    let is_told = |it: &Finding| it.name == Name::MissingCertificate && it.object.as_ref() == Some(&name);
+    if !report.findings.iter().any(is_told) {
+        let says = "the key's streams are here, and its certificate is not";
+        report.findings.push(Finding::new(Name::MissingCertificate, says).object(name));
     }
 }

@@ -7,6 +7,7 @@ mod beginning;
 mod contract;
 mod evidence;
 mod fate;
+mod mechanical;
 mod reading;
 mod tampering;
 mod world;

@@ -1,13 +1,15 @@
 //! Writing: every record in exactly one place, whatever happens on the way.
 
-use crate::world::{Mood, World, account};
+use crate::world::{Mood, Moody, World, account};
 use countersign_audit::event::{Actor, Event, Kind};
-use countersign_audit::log::Limits;
-use countersign_audit::sink::{Key, Sink as _};
+use countersign_audit::layout;
+use countersign_audit::log::{AuditLog, Config, Limits};
+use countersign_audit::sink::{Inventory, Key, Object, PutError, ReadError, Sink, Stored};
 use countersign_audit::verify::{Conclusion, Name};
 use countersign_audit::writer::WriteError;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn numbered(nth: usize) -> Event {
@@ -196,4 +198,37 @@ async fn all(w: &World) -> Vec<u8> {
         all.extend(w.sink.read(&Key::parse(&name).unwrap()).await.unwrap().unwrap().bytes);
     }
     all
+}
+
+/// A store that does not take the first head.
+#[derive(Debug)]
+struct Forgetful(Arc<Moody>, AtomicBool);
+
+#[async_trait::async_trait]
+impl Sink for Forgetful {
+    async fn put_new(&self, key: &Key, bytes: Vec<u8>) -> Result<Stored, PutError> {
+        if key.as_str().starts_with(layout::HEADS) && !self.1.swap(true, Ordering::SeqCst) {
+            return Err(PutError::Unavailable("away".into()));
+        }
+        self.0.put_new(key, bytes).await
+    }
+
+    async fn read(&self, key: &Key) -> Result<Option<Object>, ReadError> {
+        self.0.read(key).await
+    }
+
+    async fn inventory(&self, prefix: &str) -> Result<Inventory, ReadError> {
+        self.0.inventory(prefix).await
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_the_store_did_not_take_is_stored_with_the_next() {
+    let w = World::new();
+    let sink = Arc::new(Forgetful(w.sink.clone(), AtomicBool::default()));
+    let log = AuditLog::open(Config { sink, ..w.config("gateway") }).await.unwrap();
+    assert!(w.sink.list(layout::HEADS).await.unwrap().is_empty());
+    log.close().await.unwrap();
+    assert_eq!(w.sink.list(layout::HEADS).await.unwrap().len(), 2);
+    assert_eq!(w.verify().await.findings, []);
 }

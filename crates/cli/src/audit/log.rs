@@ -3,14 +3,16 @@
 use crate::installation::Places;
 use crate::places::{self, Purpose, Shared, StoreOptions};
 use anyhow::Context as _;
+use async_trait::async_trait;
 use countersign_audit::anchor::Heads;
 use countersign_audit::fate::Fate;
 use countersign_audit::keys;
-use countersign_audit::sink::{Key, Sink};
+use countersign_audit::sink::{Key, ReadError, Sink};
 use countersign_core::revocation::RevocationNote;
 use countersign_core::seal::Verifier;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a log is.
 #[derive(Debug, clap::Args)]
@@ -57,9 +59,18 @@ impl Log {
     /// # Errors
     /// When it cannot be opened.
     pub async fn sink(&self, purpose: Purpose) -> anyhow::Result<Arc<dyn Sink>> {
-        let below = self.installed().map(|places| places.audit.display().to_string());
-        let text = self.audit.clone().or(below).context("say with --audit where the log is")?;
-        places::open(&text, &self.store, purpose).await
+        places::open(&self.place(), &self.store, purpose).await
+    }
+
+    /// The log, as it was named, or the installation's own.
+    pub(super) fn place(&self) -> String {
+        let below = || self.installed().map(|places| places.audit.display().to_string());
+        self.audit.clone().or_else(below).expect("a log that is not named is below the data folder")
+    }
+
+    /// Whether the log is in a store that locks objects.
+    pub(super) fn is_in_a_bucket(&self) -> bool {
+        self.place().starts_with("s3://")
     }
 
     /// The fates, if they are at hand.
@@ -76,12 +87,17 @@ impl Log {
     ///
     /// # Errors
     /// When one cannot be opened.
-    pub async fn heads(&self) -> anyhow::Result<Vec<Arc<dyn Heads>>> {
-        let mut heads = Vec::new();
-        for text in self.anchor_names() {
-            heads.push(places::open_anchor(&text, &self.store, &self.deployment).await?);
+    pub(super) async fn seconds(&self) -> anyhow::Result<Vec<Arc<Second>>> {
+        let mut seconds = Vec::new();
+        for place in self.anchor_names() {
+            anyhow::ensure!(
+                !is_same(&place, &self.place()),
+                "the second place `{place}` is the log itself, whose own heads are read anyway: name another place"
+            );
+            let heads = places::open_anchor(&place, &self.store, &self.deployment).await?;
+            seconds.push(Arc::new(Second { place, heads, is_empty: AtomicBool::default() }));
         }
-        Ok(heads)
+        Ok(seconds)
     }
 
     /// As they were named, or the installation's own.
@@ -99,7 +115,8 @@ impl Log {
     pub fn verifier(&self) -> anyhow::Result<Option<Verifier>> {
         let below = self.installed().map(|places| places.keys.join("root.pub")).filter(|path| path.exists());
         let Some(path) = self.root.clone().or(below) else { return Ok(None) };
-        Ok(Some(Verifier::of(keys::load_roots(&path)?, self.deployment.clone())))
+        let roots = keys::load_roots(&path).context("--root names the public root key, `root.pub`")?;
+        Ok(Some(Verifier::of(roots, self.deployment.clone())))
     }
 
     /// Believes the root keys; without them nothing is to be believed.
@@ -109,6 +126,52 @@ impl Log {
     pub fn root(&self) -> anyhow::Result<Verifier> {
         self.verifier()?
             .context("say with --root where the public root key is; take it from somebody who is not the log's writer")
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let folder = |text: &str| Path::new(text).canonicalize().ok();
+    one.trim_end_matches('/') == other.trim_end_matches('/') || folder(one).is_some_and(|it| folder(other) == Some(it))
+}
+
+/// A second place of heads, that remembers whether it had any.
+#[derive(Debug)]
+pub(super) struct Second {
+    place: String,
+    heads: Arc<dyn Heads>,
+    is_empty: AtomicBool,
+}
+
+impl Second {
+    /// As it was named.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it was asked for its heads, and had none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Heads for Second {
+    async fn names(&self) -> Result<Vec<String>, ReadError> {
+        let names = self.heads.names().await?;
+        self.is_empty.store(names.is_empty(), Ordering::Relaxed);
+        Ok(names)
+    }
+
+    async fn head(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        self.heads.head(name).await
+    }
+
+    async fn heads(&self, name: &str) -> Result<Vec<Vec<u8>>, ReadError> {
+        self.heads.heads(name).await
+    }
+
+    async fn rewritten(&self) -> Result<Vec<String>, ReadError> {
+        self.heads.rewritten().await
     }
 }
 

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use countersign_audit::anchor::{Anchor, AnchorSpec};
 use countersign_audit::event::{Actor, ActorKind, Event, Kind};
 use countersign_audit::keys::{self, DigestKey};
+use countersign_audit::layout;
 use countersign_audit::log::{AuditLog, Config, Limits};
 use countersign_core::certificate::Role;
 use countersign_core::id::InvocationId;
@@ -35,10 +36,10 @@ pub(super) struct Reader {
     /// Reads without a record: for a copy that an outside auditor has, and that cannot be written.
     #[arg(long, conflicts_with_all = ["key", "name"])]
     pub unrecorded: bool,
-    /// How long the record of the reading is locked, in days, when the log is in a bucket: as long as
-    /// the installation's own.
-    #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub keep_days: u32,
+    /// How long a bucket locks the record of the reading, in days: as `retention_days` of the log. A
+    /// folder has no locks.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub retention_days: Option<u32>,
 }
 
 /// A reading that is recorded, or is not.
@@ -60,15 +61,26 @@ impl Reader {
             return Ok(Reading { on: None });
         }
         let (folder, name) = self.key(log)?;
-        let sealer = keys::load_sealer(&folder, &name, &log.deployment)?;
+        anyhow::ensure!(
+            self.retention_days.is_some() || !log.is_in_a_bucket(),
+            "say with --retention-days how long the bucket locks the record of this reading: as the log's `retention_days`"
+        );
+        let sealer = keys::load_sealer(&folder, &name, &log.deployment)
+            .context("--key names an operator key, `<name>.key`, with `<name>.cert.json` beside it")?;
         let verifier = log.root()?;
         let claims = verifier
             .certified(sealer.certificate())
             .with_context(|| format!("the certificate of `{name}` is not of the installation `{}`", log.deployment))?;
         anyhow::ensure!(claims.role == Role::Operator, "`{name}` is the key of a {}, not of an operator", claims.role);
+        // Whoever writes certifies itself first: where no certificate is, a reading would found a log.
+        let certificates = log.sink(Purpose::Read).await?.list(layout::KEYS).await?;
+        if certificates.is_empty() {
+            let place = log.place();
+            return Err(anyhow::anyhow!("`{place}` has no certificate of any writer, so it is no log").context(CANNOT));
+        }
         let actor = self.actor(&name, &log.deployment, sealer.key_id().as_str());
         let tracker = TaskTracker::new();
-        let retention = DAY * self.keep_days;
+        let retention = self.retention_days.map_or(Duration::ZERO, |days| DAY * days);
         let fate = log.fates(Purpose::WriteFates).await?;
         let config = Config {
             sealer: Arc::new(sealer),

@@ -21,6 +21,17 @@ pub(super) struct Measured {
     pub(super) bytes: u64,
 }
 
+/// What the verification was asked to look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Chains and heads only.
+    pub(super) integrity_only: bool,
+    /// The fate store was at hand.
+    pub(super) fates: bool,
+    /// The installation's name.
+    pub(super) deployment: &'a str,
+}
+
 /// The report as JSON (`countersign audit schema --report`).
 pub(super) fn programs(report: &Report) -> anyhow::Result<String> {
     let mut value = serde_json::to_value(report)?;
@@ -53,24 +64,33 @@ pub(super) fn visible(json: &str) -> String {
 }
 
 /// The report for people.
-pub(super) fn people(report: &Report, measured: &Measured, integrity_only: bool) -> String {
+pub(super) fn people(report: &Report, measured: &Measured, asked: &Asked<'_>) -> String {
     let mut out = String::new();
     let Report { writers, records, heads, intents, .. } = report;
     let _ = writeln!(
         out,
-        "{records} records of {writers} writers, {heads} signed heads, {intents} runs{}",
+        "{} of {}, {}{}{}",
+        counted(*records, "record"),
+        counted(*writers, "writer"),
+        counted(*heads, "signed head"),
+        if asked.integrity_only { String::new() } else { format!(", {}", counted(*intents, "run")) },
         rate(report, measured)
     );
     section(&mut out, report, Concern::Integrity, "Integrity", "nothing was changed");
-    if integrity_only {
+    if asked.integrity_only {
         out.push_str("Completeness: the streams only (--integrity); what the records say was not checked\n");
         section_findings(&mut out, report, Concern::Completeness);
     } else {
         section(&mut out, report, Concern::Completeness, "Completeness", "nothing is missing");
     }
     section(&mut out, report, Concern::Notice, "Notices", "none");
-    let _ = writeln!(out, "{}", conclusion(report));
+    let _ = writeln!(out, "{}", conclusion(report, asked));
+    out.push_str(&advice(report, asked));
     out
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn rate(report: &Report, measured: &Measured) -> String {
@@ -112,17 +132,58 @@ fn section_findings(out: &mut String, report: &Report, concern: Concern) {
     }
 }
 
-fn conclusion(report: &Report) -> &'static str {
-    let has = |name: &str| report.findings.iter().any(|finding| finding.name.as_str() == name);
+/// How many findings have this name.
+fn count(report: &Report, name: &str) -> u64 {
+    let found = report.findings.iter().filter(|finding| finding.name.as_str() == name);
+    found.fold(0, |sum, _| sum + 1)
+}
+
+/// What to do first, where a mistake in the asking is likelier than one in the log, or where the
+/// verdict rests on less than it could.
+fn advice(report: &Report, asked: &Asked<'_>) -> String {
+    let mut advice = String::new();
+    if report.writers == 0 {
+        advice.push_str(
+            "There is no stream here at all. First see whether --audit is the log: the folder that has `records` in it.\n",
+        );
+    }
+    if report.writers > 0 && count(report, "foreign-writer") == report.writers {
+        let _ = writeln!(
+            advice,
+            "Not one of the writers is certified. First see whether --root and --deployment (`{}`) are this log's.",
+            asked.deployment
+        );
+    }
+    if !asked.fates && !asked.integrity_only {
+        advice.push_str("The fates were not compared; give their place with --fate.\n");
+    }
+    advice
+}
+
+/// Whether the store's settings are all that is wrong.
+fn only_the_store(report: &Report) -> bool {
+    let integrity = report.findings.iter().filter(|finding| finding.concern == Concern::Integrity);
+    integrity.map(|finding| finding.name.as_str()).all(|name| matches!(name, "weak-store" | "short-retention"))
+}
+
+fn conclusion(report: &Report, asked: &Asked<'_>) -> &'static str {
+    let has = |name: &str| count(report, name) > 0;
     match report.conclusion() {
         Conclusion::Sound if has("no-anchors") => {
             "Sound, as far as one store can tell. Give the second place of the heads with --anchors: without it a\n\
              store that was put back to an older state as a whole would look the same."
         }
+        Conclusion::Sound if asked.integrity_only => {
+            "Sound, as far as chains and signed heads tell. Without --integrity what the records say is checked as well."
+        }
         Conclusion::Sound => "Sound: the log is what was written, and all of it is there.",
         Conclusion::Incomplete => {
             "Incomplete: nothing was changed, and something is missing. Compare with a copy or with the store's older\n\
              versions; if it cannot be found, the requests named above have no proof of their end."
+        }
+        Conclusion::Broken if only_the_store(report) => {
+            "Broken: no record was found changed, and the store does not keep them as it should. Set what is named above;\n\
+             what is stored from then on is safe. Of what was stored before, only the second places say that it is whole."
         }
         Conclusion::Broken => {
             "Broken: something is not as it was written. Change nothing; keep a copy of the store with all its versions,\n\

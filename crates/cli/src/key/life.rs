@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is printed are names, ids and times, never a key.
 
-use super::new::{DAY, make_folder};
+use super::new::{DAY, is_of, make_folder};
 use super::root::RootOptions;
 use crate::places::{self, Purpose, StoreOptions};
 use anyhow::Context as _;
@@ -14,6 +14,7 @@ use countersign_authority::folder::{Folder, is_name};
 use countersign_authority::publish::publish;
 use countersign_authority::revoke::{self, Order};
 use countersign_authority::rotate::rotate;
+use countersign_authority::show;
 use countersign_core::certificate::Role;
 use countersign_core::time::Clock as _;
 use std::path::PathBuf;
@@ -36,7 +37,10 @@ impl NewKey {
         let id = certify::new_key(&Folder::new(&self.to), &self.name)?;
         let (to, name) = (self.to.display(), &self.name);
         println!("{to}/{name}.key    stays on this host, secret; the key is `{id}`");
-        println!("{to}/{name}.pub    to where the root key is: `countersign key certify --public {name}.pub`");
+        println!("{to}/{name}.pub    to where the root key is, and there:");
+        println!(
+            "  countersign key certify --keys KEYS --public {name}.pub --deployment NAME --role ROLE [--pools POOL]"
+        );
         println!("Put the {name}.cert.json that comes of it beside the key.");
         Ok(())
     }
@@ -64,7 +68,7 @@ pub struct Certify {
     #[arg(long, value_name = "POOL[,POOL]", value_delimiter = ',')]
     pub pools: Vec<String>,
     /// How long the certificate is valid, in days.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub days: u32,
     /// From when on: `now` or RFC 3339.
     #[arg(long, value_name = "TIME", default_value = "now")]
@@ -94,6 +98,12 @@ impl Certify {
         let key =
             certify::load_public(&file).context("a public key is one line, as `countersign key new` writes it")?;
         let from = revoke::instant(&self.not_before, SystemClock.now())?;
+        anyhow::ensure!(
+            !folder.roots()?.contains(&key),
+            "`{}` is a root key: it certifies others, and is no process's",
+            file.display()
+        );
+        is_of(&folder, &self.deployment)?;
         let root = self.root.known(&folder).await?;
         let pools: Vec<&str> = self.pools.iter().map(String::as_str).collect();
         let process = Process { name: &name, role: self.role, pools: &pools };
@@ -136,8 +146,9 @@ impl Rotate {
         println!("{keys}/{name}.key, {name}.cert.json    the new key `{}`, to this process alone", done.new);
         println!("{keys}/{}    the certificate of the old key `{}`, for the past", done.kept, done.old);
         println!("The old private key was overwritten and removed; copies in backups or snapshots are not reached.");
-        println!("Now restart {name} with the new files, and `countersign key publish`.");
-        println!("If the old key may be in other hands: `countersign key revoke {} --from TIME`.", done.old);
+        println!("Now restart {name} with the new files, and `countersign key publish --keys {keys} --to STORE`.");
+        println!("If the old key may be in other hands:");
+        println!("  countersign key revoke {} --keys {keys} --from TIME --reason TEXT", done.old);
         Ok(())
     }
 }
@@ -178,7 +189,8 @@ impl Revoke {
         let order = Order { key: &key, deployment: &deployment, from, reason: &self.reason, now };
         let file = revoke::revoke(&folder, &root, order).await?;
         println!("{}/{file}    the key `{key}` is not believed from {from} on", self.keys.display());
-        println!("It counts once it is in the log's store: `countersign key publish` now.");
+        println!("It counts once it is in the log's store. Now:");
+        println!("  countersign key publish --keys {} --to STORE", self.keys.display());
         Ok(())
     }
 }
@@ -209,7 +221,16 @@ impl Publish {
         );
         let retention = self.retention_days.map_or(Duration::ZERO, |days| DAY * days);
         let sink = Box::pin(places::open(&self.to, &self.store, Purpose::Write { retention })).await?;
-        let done = publish(sink.as_ref(), &Folder::new(&self.keys)).await?;
+        let folder = Folder::new(&self.keys);
+        let there = Box::pin(show::store(sink.as_ref(), &folder.roots()?)).await?;
+        anyhow::ensure!(
+            !there.rows.is_empty() || there.foreign.is_empty(),
+            "`{}` has certificates, and none of them is of a root key in `{}`: it is another installation's log, or \
+             the folder is another's. Nothing was put there",
+            self.to,
+            folder.file("root.pub").display()
+        );
+        let done = publish(sink.as_ref(), &folder).await?;
         for name in &done.put {
             println!("{name}    put into {}", self.to);
         }

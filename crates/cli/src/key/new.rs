@@ -72,6 +72,19 @@ pub(super) fn make_folder(path: &Path) -> anyhow::Result<()> {
     made.with_context(|| format!("`{}` cannot be made", path.display()))
 }
 
+/// A folder of keys is one installation's. A certificate with a mistyped name would be believed by
+/// nobody, and in a bucket that locks it verification would find it for years.
+pub(super) fn is_of(folder: &Folder, deployment: &str) -> anyhow::Result<()> {
+    let other = folder.certificates()?.into_iter().map(|it| it.claims.deployment).find(|it| it != deployment);
+    match other {
+        None => Ok(()),
+        Some(other) => anyhow::bail!(
+            "the keys in `{}` are of `{other}`, and not of `{deployment}`: correct --deployment, or name another folder",
+            folder.path().display()
+        ),
+    }
+}
+
 impl New {
     pub(super) async fn init(&self, after: Option<&Path>) -> anyhow::Result<()> {
         self.check(after.is_some())?;
@@ -101,6 +114,7 @@ impl New {
         self.check(false)?;
         let folder = Folder::new(&self.to);
         let root = self.root.known(&folder).await.context("the root key is needed to certify another process")?;
+        is_of(&folder, &self.deployment)?;
         let valid = (SystemClock.now(), DAY * self.days);
         for process in self.names().processes() {
             certify::make(&folder, &root, &self.deployment, valid, &process).await?;

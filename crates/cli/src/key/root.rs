@@ -52,7 +52,7 @@ impl RootOptions {
     pub(super) async fn known(&self, folder: &Folder) -> anyhow::Result<Root> {
         let file = folder.file("root.pub").display().to_string();
         let public = keys::load_root(&folder.file("root.pub"))
-            .context("the folder of keys has a `root.pub`: name the right one with --keys or --to")?;
+            .context("the folder of keys (--keys, or --to) is to have the installation's `root.pub`")?;
         Ok(Root::known(self.signer(folder).await?, &public, &file).await?)
     }
 

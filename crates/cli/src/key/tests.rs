@@ -199,3 +199,46 @@ fn a_token_from_the_environment_does_not_print() {
     let line = Line::try_parse_from(words).unwrap();
     assert!(!format!("{line:?}").contains("hvs.secret"));
 }
+
+#[tokio::test]
+async fn what_is_mistyped_is_neither_signed_nor_stored() {
+    let (folder, to) = founded().await;
+    let host = folder.path().join("host").to_str().unwrap().to_owned();
+    done(&["new", "worker-2", "--to", &host]).await;
+    let add = refused(&["add", "--to", &to, "--deployment", "acne", "--gateway", "gateway-2"]).await;
+    assert!(add.contains("of `acme`, and not of `acne`"), "{add}");
+    assert!(!Path::new(&to).join("gateway-2.key").exists());
+    let public = format!("{host}/worker-2.pub");
+    let worker = ["--role", "worker", "--pools", "main"];
+    let certify = refused(
+        &[&["certify", "--keys", &to, "--public", &public, "--deployment", "acne", "--days", "9"], &worker[..]]
+            .concat(),
+    )
+    .await;
+    assert!(certify.contains("of `acme`, and not of `acne`"), "{certify}");
+    let root = format!("{to}/root.pub");
+    let names = ["--name", "worker-3", "--deployment", "acme", "--days", "9"];
+    let itself = refused(&[&["certify", "--keys", &to, "--public", &root], &names[..], &worker[..]].concat()).await;
+    assert!(itself.contains("a root key"), "{itself}");
+    assert!(!Path::new(&to).join("worker-3.cert.json").exists());
+
+    // What is locked in a bucket stays there, so the wrong store must not take it.
+    let (_other, theirs) = founded().await;
+    let store = folder.path().join("store");
+    std::fs::create_dir(&store).unwrap();
+    let store = store.to_str().unwrap();
+    done(&["publish", "--keys", &to, "--to", store]).await;
+    let wrong = refused(&["publish", "--keys", &theirs, "--to", store]).await;
+    assert!(wrong.contains("none of them is of a root key"), "{wrong}");
+    assert_eq!(std::fs::read_dir(Path::new(store).join("keys/v1")).unwrap().count(), 2);
+    done(&["publish", "--keys", &to, "--to", store]).await;
+}
+
+#[tokio::test]
+async fn a_year_is_the_default_everywhere() {
+    let (folder, to) = founded().await;
+    let host = folder.path().join("host").to_str().unwrap().to_owned();
+    done(&["new", "gateway-2", "--to", &host]).await;
+    let public = format!("{host}/gateway-2.pub");
+    done(&["certify", "--keys", &to, "--public", &public, "--deployment", "acme", "--role", "gateway"]).await;
+}

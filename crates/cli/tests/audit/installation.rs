@@ -35,10 +35,15 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
-#[expect(clippy::disallowed_methods, reason = "these tests start the program itself")]
 pub(crate) fn countersign(arguments: &[&str]) -> Said {
-    let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_countersign")).args(arguments).output().unwrap();
+    countersign_with(&[], arguments)
+}
+
+/// The same with something in its environment.
+#[expect(clippy::disallowed_methods, reason = "these tests start the program itself")]
+pub(crate) fn countersign_with(environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let Output { status, stdout, stderr } = command.args(arguments).envs(environment.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
 }

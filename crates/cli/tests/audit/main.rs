@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod buckets;
 mod installation;
 mod reading;
+// Its clients are aws_sdk_s3 over aws_smithy_http_client.
+#[path = "../../../audit/tests/servers/mod.rs"]
+mod servers;
 mod verifying;

@@ -149,3 +149,19 @@ async fn an_export_has_the_exact_lines_and_a_table_its_columns() {
     let again = it.audit("export", &["--format", "csv", "--unrecorded", "--to", &table]);
     assert_eq!(again.code, 3, "no file is replaced: {again:?}");
 }
+
+#[tokio::test]
+async fn a_place_without_a_log_is_not_written_to() {
+    let it = Installation::new().await;
+    std::fs::create_dir(it.path("empty")).unwrap();
+    let (empty, root, key) = (it.text("empty"), it.text("keys/root.pub"), it.text("keys/auditor.key"));
+    for reading in READINGS {
+        let id = it.ids[0].to_string();
+        let rest: Vec<&str> =
+            reading.iter().skip(1).map(|word| if *word == "ID" { id.as_str() } else { *word }).collect();
+        let place = ["--audit", &empty, "--fate", &empty, "--root", &root, "--key", &key];
+        let said = countersign(&[&["audit", reading[0]], &rest[..], &place].concat());
+        assert!(said.code == 3 && said.err.contains("has no certificate of any writer"), "{said:?}");
+    }
+    assert_eq!(files(&it.path("empty")).len(), 0);
+}

@@ -102,3 +102,45 @@ async fn the_report_for_programs_keeps_its_form() {
     let record: Value = serde_json::from_str(&countersign(&["audit", "schema"]).out).unwrap();
     assert_eq!(record["properties"]["schema"]["const"], 1);
 }
+
+#[tokio::test]
+async fn nothing_is_sound_on_the_ground_of_nothing() {
+    let it = Installation::new().await;
+    std::fs::create_dir(it.path("empty")).unwrap();
+    let (audit, root, empty) = (it.text("audit"), it.text("keys/root.pub"), it.text("empty"));
+    for (place, told) in [
+        (&["--audit", &empty][..], "no stream of records and no signed head"),
+        (&["--audit", &audit, "--anchors", &empty], "has no signed head"),
+        (&["--audit", &audit, "--anchors", &audit], "is the log itself"),
+        (&["--audit", &audit, "--retention-days", "1"], "a folder locks nothing"),
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let said = countersign(&[&["audit", "verify", "--root", &root], place, more].concat());
+            assert_eq!((said.code, said.out.as_str()), (3, ""), "{place:?}: {said:?}");
+            assert!(said.err.contains(told), "{place:?}: {said:?}");
+        }
+    }
+    // What is wrong is told all the same.
+    std::fs::write(it.path("audit/stranger"), "x").unwrap();
+    let broken = countersign(&["audit", "verify", "--root", &root, "--audit", &audit, "--anchors", &empty]);
+    assert!(broken.code == 2 && broken.out.contains("unknown-file (1)"), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_verdict_says_what_it_does_not_rest_on() {
+    let it = Installation::new().await;
+    let (audit, root, anchors) = (it.text("audit"), it.text("keys/root.pub"), it.text("anchors"));
+    let place = ["audit", "verify", "--audit", &audit, "--root", &root, "--anchors", &anchors];
+    let without = countersign(&place);
+    assert!(without.code == 0 && without.out.contains("with --fate"), "{without:?}");
+    let whole = it.audit("verify", &[]);
+    assert!(!whole.out.contains("--fate"), "{whole:?}");
+    let chains = it.audit("verify", &["--integrity"]);
+    assert!(chains.code == 0 && chains.out.contains("Sound, as far as chains and signed heads tell"), "{chains:?}");
+    assert!(!chains.out.contains(" runs"), "runs are not looked at: {chains:?}");
+    // The likeliest mistake of all: another installation's name, or its key.
+    let named = countersign(&[&place[..], &["--deployment", "acme"]].concat());
+    assert!(named.code == 2 && named.out.contains("--deployment (`acme`)"), "{named:?}");
+    let level = countersign(&["audit", "verify", "--root", &root, "--audit", it.text("").trim_end_matches('/')]);
+    assert!(level.code == 2 && level.out.contains("the folder that has `records` in it"), "{level:?}");
+}

@@ -18,13 +18,16 @@ fn installation() -> (tempfile::TempDir, Log, Reader) {
         deployment: "demo".into(),
         store: places::StoreOptions::default(),
     };
-    let reader = Reader { key: None, name: None, unrecorded: false, keep_days: 1 };
+    let reader = Reader { key: None, name: None, unrecorded: false, retention_days: None };
     (folder, log, reader)
 }
 
 #[tokio::test]
 async fn a_record_that_is_not_written_stops_the_reading() {
     let (folder, log, reader) = installation();
+    let keys = folder.path().join("audit/keys/v1");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::write(keys.join("somebody.json"), "{}").unwrap();
     let reading = reader.open(&log).await.unwrap();
     reading.record("search", None, &[]).await.unwrap();
     let records = folder.path().join("audit/records");

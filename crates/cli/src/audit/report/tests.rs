@@ -4,7 +4,7 @@ use countersign_audit::verify::Conclusion;
 #[test]
 fn an_empty_report_is_sound_and_says_so() {
     let report = Report::default();
-    let text = people(&report, &Measured::default(), false);
+    let text = people(&report, &Measured::default(), &Asked { integrity_only: false, fates: true, deployment: "acme" });
     assert!(text.contains("Integrity: nothing was changed") && text.contains("Completeness: nothing is missing"));
     assert_eq!(report.conclusion(), Conclusion::Sound);
 }
