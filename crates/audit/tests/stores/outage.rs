@@ -5,9 +5,11 @@ use crate::servers::proxy::{Proxy, Wire};
 use crate::servers::{Setup, Store};
 use crate::world::{World, account};
 use crate::{LOCKED, RETENTION, ceph, made, moto, reach};
+use countersign_audit::anchor::Anchor as _;
 use countersign_audit::begin::{BeginError, Particulars};
 use countersign_audit::clock::SystemClock;
 use countersign_audit::event::{Actor, Event, Kind as Event_};
+use countersign_audit::layout;
 use countersign_audit::log::{AuditLog, Config, Limits, OpenError};
 use countersign_audit::on_record::OnRecord;
 use countersign_audit::s3::{Bucket, BucketSettings, Kind};
@@ -284,6 +286,20 @@ async fn a_lost_answer_makes_no_second_version_where_the_store_takes_a_name_twic
         in_time(log.close()).await.unwrap();
         assert_eq!(w.sight.numbers().await, [1, 2, 3], "each is there once");
         let inventory = w.sight.log.inventory("").await.unwrap();
+        assert!(inventory.irregular.is_empty(), "{:?}", inventory.irregular);
+    }
+}
+
+/// A head is sent again when its answer was lost, also to a store that takes a name twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_head_that_is_sent_twice_is_there_once() {
+    for store in [&ceph().store, &moto().store] {
+        let it = Installation::on(store).await;
+        let key = layout::head(it.open("gateway").await.writer(), 9);
+        for _ in 0..2 {
+            it.log.as_ref().keep(&key, "a note\n").await.unwrap();
+        }
+        let inventory = it.log.inventory(layout::HEADS).await.unwrap();
         assert!(inventory.irregular.is_empty(), "{:?}", inventory.irregular);
     }
 }
