@@ -44,8 +44,6 @@ pub(super) enum At {
 pub(super) struct Reach {
     pub(super) home: u64,
     pub(super) anchor: u64,
-    /// When the largest was signed, by its writer's clock.
-    pub(super) at: Option<Timestamp>,
     /// Whether a head beside the records was not believed.
     pub(super) forged: bool,
     /// Whether the stream is another than its heads are about.
@@ -148,7 +146,6 @@ impl Judge<'_> {
             self.late = true;
             report.findings.push(finding(Name::AfterRevocation, "it was signed when its key was revoked"));
         }
-        self.reach.at = self.reach.at.max(Some(head.at));
         self.reach.gone |= head.size <= self.chain.size() && !self.home.contains(&head.size);
         let best = match note.place {
             At::Home => &mut self.reach.home,

@@ -18,10 +18,6 @@ use crate::sink::ReadError;
 use countersign_core::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-/// A process that writes signs a head every minute; one that could not for so long is told of.
-const HEADS_EVERY: Duration = Duration::from_mins(10);
 
 /// What was learnt of a stream while its records were read.
 #[derive(Default)]
@@ -193,8 +189,7 @@ impl<'a> Stream<'a> {
         let (seen, size) = (&self.seen, self.chain.size());
         let runs = !seen.closed && seen.last_at.is_some_and(|last| self.context.is_recent(last));
         let was_signed = seen.closed || (!runs && seen.headed < size);
-        let is_late = || seen.last_at.zip(reach.at).is_some_and(|(last, at)| last.since(at) > HEADS_EVERY);
-        (reach.gone && !runs) || (was_signed && reach.home < seen.headed) || (!runs && is_late())
+        (reach.gone && !runs) || (was_signed && reach.home < seen.headed)
     }
 
     /// Whether all of it was written while its key was believed.
