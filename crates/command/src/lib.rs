@@ -8,9 +8,12 @@
     reason = "a refusal is large; it is boxed where it is made and travels in `Err` as it is"
 )]
 
+mod aws;
 mod characters;
 mod countersign;
 mod custom;
+mod deploy;
+mod gcloud;
 mod grammar;
 mod kubectl;
 mod no;
@@ -18,7 +21,9 @@ mod normalise;
 mod own;
 pub mod pattern;
 mod secret;
+mod silence;
 pub mod suggest;
+mod tf;
 pub mod vocabulary;
 mod words;
 
@@ -56,9 +61,6 @@ pub enum Typed {
     Ask(Countersign),
 }
 
-/// Tools that are known and whose grammar is not there yet.
-const LATER: &[&str] = &["aws", "gcloud", "tf", "deploy", "silence"];
-
 /// The verbs of a tool, as typed, for help and tables; none for a custom command.
 #[must_use]
 pub fn verbs(tool: &Tool) -> Vec<&'static str> {
@@ -94,27 +96,28 @@ fn line(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checked<T
     command(words, context, vocabulary).map(|(command, own)| Typed::Run { command, reason: own.reason })
 }
 
+/// Tools that need no entry of their own in the catalog's commands.
+const BUILT_IN: [&str; 6] = ["kubectl", "aws", "gcloud", "tf", "deploy", "silence"];
+
 /// Understands a line that runs something.
 fn command(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checked<(Command, Own)> {
     let Some((first, rest)) = words.split_first() else {
         return Err(no(Code::EmptyCommand, "there is no command", "see `/countersign help`"));
     };
     let name = first.text.strip_prefix('/').unwrap_or(&first.text);
-    if name == "kubectl" {
-        return kubectl::parse(rest, vocabulary, |own| on(own, context, vocabulary));
-    }
-    if LATER.contains(&name) {
-        return Err(no(
-            Code::NotAvailableYet,
-            format!("`/{name}` is not available yet"),
-            "see `/countersign catalog` for what there is",
-        )
-        .over(first));
+    match name {
+        "kubectl" => return kubectl::parse(rest, vocabulary, |own| on(own, context, vocabulary)),
+        "aws" => return aws::parse(first, rest, vocabulary),
+        "gcloud" => return gcloud::parse(first, rest, vocabulary),
+        "tf" => return tf::parse(first, rest, vocabulary),
+        "deploy" => return deploy::parse(first, rest, vocabulary),
+        "silence" => return silence::parse(first, rest, vocabulary),
+        _ => {}
     }
     if let Some(custom) = vocabulary.commands.get(name) {
         return custom::parse(custom, rest, vocabulary);
     }
-    let known = vocabulary.commands.keys().map(String::as_str).chain(["kubectl", "countersign"]);
+    let known = vocabulary.commands.keys().map(String::as_str).chain(BUILT_IN).chain(["countersign"]);
     Err(no(
         Code::UnknownTool,
         format!("there is no tool or command {}", quoted(name)),
@@ -185,13 +188,11 @@ pub fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) -> Result
                 ));
             }
         },
-        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {
-            return Err(no(
-                Code::NotAvailableYet,
-                format!("`{}` is not available yet", canonical.tool),
-                "see `/countersign catalog` for what there is",
-            ));
-        }
+        Tool::Aws => aws::parse_again(canonical, vocabulary)?,
+        Tool::Gcloud => gcloud::parse_again(canonical, vocabulary)?,
+        Tool::Tf => tf::parse_again(canonical, vocabulary)?,
+        Tool::Deploy => deploy::parse_again(canonical, vocabulary)?,
+        Tool::Silence => silence::parse_again(canonical, vocabulary)?,
     };
     same(canonical, &found)?;
     Ok(found)

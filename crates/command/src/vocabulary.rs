@@ -25,6 +25,65 @@ pub struct Vocabulary {
     pub commands: BTreeMap<String, CustomCommand>,
     /// Object counts that raise the tier.
     pub thresholds: Vec<Threshold>,
+    /// AWS accounts by their catalog name, which is the first word after `/aws`.
+    pub profiles: BTreeMap<String, Profile>,
+    /// Google Cloud projects by their catalog name, which is the first word after `/gcloud`.
+    pub projects: BTreeMap<String, Project>,
+    /// Terraform stacks by name: `/tf plan <stack>`.
+    pub stacks: BTreeMap<String, Stack>,
+    /// Services that are deployed, by name: `/deploy <service> <env>`.
+    pub services: BTreeMap<String, Service>,
+    /// Alertmanagers by name.
+    pub alertmanagers: BTreeMap<String, Alertmanager>,
+    /// Repositories that manifests may come from, by the name that `repo@commit:path` begins with.
+    pub repositories: BTreeSet<String>,
+}
+
+/// An AWS account as one identity sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its environment.
+    pub env: String,
+    /// The region meant when none is typed.
+    pub region: String,
+    /// The regions that may be typed; the one above is among them.
+    pub regions: BTreeSet<String>,
+}
+
+/// A Google Cloud project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its environment.
+    pub env: String,
+    /// Google's id of it, which the tool gets as `--project`.
+    pub id: String,
+}
+
+/// A Terraform stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Its environment.
+    pub env: String,
+    /// The protected branch: what is on it was reviewed.
+    pub branch: String,
+}
+
+/// A service that is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Where it can be deployed to.
+    pub environments: BTreeSet<String>,
+}
+
+/// An Alertmanager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alertmanager {
+    /// Its environment.
+    pub env: String,
+    /// The longest silence that is a change.
+    pub change_up_to: Duration,
+    /// The longest silence at all; what is longer than a change is destructive.
+    pub longest: Duration,
 }
 
 /// A Kubernetes cluster of the catalog.

@@ -9,11 +9,15 @@
 //!     groups: [sre]
 //!     text: "/kubectl delete pod api -n web --context prod --apply"
 //!     want: { tier: destructive, decision: pending, rule: prod-destructive, quorum: "2 of sre" }
+//!   - note: many lines of which the same must come
+//!     groups: [engineering]
+//!     texts: [ "/kubectl get pods --context prod", "/kubectl get po --context prod" ]
+//!     want: { decision: cleared, tier: read, sensitivity: plain }
 //! ```
 
 use crate::policy::{Policy, Source};
 use crate::problems::{Mark, ProblemCode, Problems};
-use crate::reader::Reader;
+use crate::reader::{Fields, Reader};
 use crate::selector::TIERS;
 use crate::yaml::Node;
 use countersign_command::{Context, Typed};
@@ -26,7 +30,7 @@ use countersign_core::principal::{Account, Principal, Standing, SubjectId};
 use countersign_core::quorum::Quorum;
 use countersign_core::refusal::{Code, Refusal, shown};
 use countersign_core::subject::Subject;
-use countersign_core::tier::{Mode, Tier};
+use countersign_core::tier::{Mode, Reversibility, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -110,7 +114,7 @@ pub fn run(policy: &Policy, files: &[Source]) -> Report {
 }
 
 /// One case.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Case {
     at: Mark,
     note: String,
@@ -122,13 +126,17 @@ struct Case {
 }
 
 /// What must come of it; what is left away is not compared.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Want {
     decision: Option<Decision>,
     tier: Option<Tier>,
     refusal: Option<Code>,
     rules: Option<BTreeSet<String>>,
     quorums: Option<BTreeSet<String>>,
+    sensitivity: Option<Sensitivity>,
+    reversibility: Option<Reversibility>,
+    namespace: Option<String>,
+    argv: Option<String>,
 }
 
 /// The four ways a request can go.
@@ -154,6 +162,14 @@ const STANDINGS: [(&str, Standing); 4] = [
     ("bot", Standing::Bot),
 ];
 
+const SENSITIVITIES: [(&str, Sensitivity); 2] = [("plain", Sensitivity::Plain), ("sensitive", Sensitivity::Sensitive)];
+
+const REVERSIBILITIES: [(&str, Reversibility); 3] = [
+    ("none-needed", Reversibility::NoneNeeded),
+    ("reversible", Reversibility::Reversible),
+    ("irreversible", Reversibility::Irreversible),
+];
+
 fn word_of(decision: Decision) -> &'static str {
     DECISIONS.iter().find(|(_, one)| *one == decision).map_or("", |(word, _)| word)
 }
@@ -168,11 +184,12 @@ fn read(reader: &mut Reader<'_>) -> Vec<Case> {
     let Some(node) = reader.required(&fields, "cases", "the file") else {
         return Vec::new();
     };
-    reader.list(node, "`cases`").iter().filter_map(|item| case(reader, item)).collect()
+    reader.list(node, "`cases`").iter().filter_map(|item| case(reader, item)).flatten().collect()
 }
 
-fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Case> {
-    let keys = ["note", "groups", "subject", "standing", "text", "channel", "now", "want"];
+/// One case, or as many as it has `texts`.
+fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Vec<Case>> {
+    let keys = ["note", "groups", "subject", "standing", "text", "texts", "channel", "now", "want"];
     let fields = reader.fields(item, "a case", &keys, &[])?;
     let note = reader.required(&fields, "note", "a case")?;
     let note = reader.text(note, "`note`")?.to_owned();
@@ -180,12 +197,7 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Case> {
     let items = reader.list(groups, "`groups`");
     let groups = items.iter().filter_map(|item| reader.name(item, "a group").map(str::to_owned));
     let groups: BTreeSet<String> = groups.collect();
-    let text = reader.required(&fields, "text", "a case")?;
-    // Not `Reader::text`: what people type may hold every character there is.
-    let crate::yaml::Value::Text(typed) = &text.value else {
-        reader.text(text, "`text`");
-        return None;
-    };
+    let texts = texts(reader, &fields)?;
     let standing = fields.of("standing");
     let standing = standing.map(|node| reader.word(node, "standing", &STANDINGS));
     let subject = fields.of("subject").map(|node| reader.text(node, "`subject`"));
@@ -196,7 +208,7 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Case> {
     let now = fields.of("now").map(|node| reader.instant(node, "`now`"));
     let want = reader.required(&fields, "want", "a case")?;
     let channel = fields.of("channel").map(|node| reader.name(node, "`channel`"));
-    Some(Case {
+    let first = Case {
         at: item.at,
         principal: Principal {
             id: SubjectId { iss: iss.to_owned(), sub: sub.to_owned() },
@@ -205,16 +217,35 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Case> {
             standing: standing.map_or(Some(Standing::Active), |read| read)?,
             known_by: "case".to_owned(),
         },
-        text: typed.clone(),
+        text: String::new(),
         channel: channel.map_or(Some(None), |read| read.map(|name| Some(name.to_owned())))?,
         now: now.map_or(Some(Timestamp::from_millis(USUAL_TIME)), |read| read)?,
         want: want_of(reader, want)?,
         note,
-    })
+    };
+    Some(texts.into_iter().map(|(at, text)| Case { at, text, ..first.clone() }).collect())
+}
+
+/// The `text` of a case, or all of its `texts`, and where they stand.
+fn texts(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<(Mark, String)>> {
+    let nodes: &[Node] = match fields.of("texts") {
+        Some(several) => reader.list(several, "`texts`"),
+        None => std::slice::from_ref(reader.required(fields, "text", "a case")?),
+    };
+    let mut found = Vec::new();
+    for node in nodes {
+        // Not `Reader::text`: what people type may hold every character there is.
+        let crate::yaml::Value::Text(typed) = &node.value else {
+            reader.text(node, "`text`");
+            return None;
+        };
+        found.push((node.at, typed.clone()));
+    }
+    Some(found)
 }
 
 fn want_of(reader: &mut Reader<'_>, node: &Node) -> Option<Want> {
-    let keys = ["decision", "tier", "refusal", "rule", "quorum"];
+    let keys = ["decision", "tier", "refusal", "rule", "quorum", "sensitivity", "reversibility", "namespace", "argv"];
     let fields = reader.fields(node, "`want`", &keys, &[])?;
     let decision = reader.required(&fields, "decision", "`want`")?;
     let mut want = Want { decision: Some(reader.word(decision, "decision", &DECISIONS)?), ..Want::default() };
@@ -225,6 +256,18 @@ fn want_of(reader: &mut Reader<'_>, node: &Node) -> Option<Want> {
         let codes: Vec<(&str, Code)> = Code::ALL.iter().map(|code| (code.as_str(), *code)).collect();
         want.refusal = Some(reader.word(node, "refusal code", &codes)?);
     }
+    if let Some(node) = fields.of("sensitivity") {
+        want.sensitivity = Some(reader.word(node, "sensitivity", &SENSITIVITIES)?);
+    }
+    if let Some(node) = fields.of("reversibility") {
+        want.reversibility = Some(reader.word(node, "reversibility", &REVERSIBILITIES)?);
+    }
+    let mut text = |key: &str| {
+        let node = fields.of(key)?;
+        reader.text(node, key).map(str::to_owned)
+    };
+    want.namespace = text("namespace");
+    want.argv = text("argv");
     let mut texts = |key: &str| {
         let items = reader.one_or_more(fields.of(key)?, key);
         Some(items.iter().filter_map(|item| reader.text(item, key).map(str::to_owned)).collect())
@@ -242,6 +285,10 @@ struct Got {
     refusal: Option<Code>,
     rules: BTreeSet<String>,
     quorums: BTreeSet<String>,
+    sensitivity: Option<Sensitivity>,
+    reversibility: Option<Reversibility>,
+    namespace: Option<String>,
+    argv: Option<String>,
     /// What the person reads.
     said: String,
     /// The catalog entry it was about.
@@ -278,6 +325,10 @@ fn yes(decision: Decision, bytes: &DecisionBytes, granted_by: &[String], entry: 
         refusal: None,
         rules: decided.rules.iter().map(|rule| rule.id.clone()).collect(),
         quorums: asked.map(|rule| rule.quorum.clone()).collect(),
+        sensitivity: Some(decided.sensitive),
+        reversibility: Some(decided.reversibility),
+        namespace: decided.scope.namespace.clone(),
+        argv: Some(decided.argv.to_string()),
         said: format!("it was allowed by {}", granted_by.join(", ")),
         entry,
     }
@@ -306,6 +357,10 @@ fn no(refusal: &Refusal, entry: Option<String>) -> Got {
         refusal: Some(refusal.code()),
         rules: refusal.rule().map(str::to_owned).into_iter().collect(),
         quorums: BTreeSet::new(),
+        sensitivity: None,
+        reversibility: None,
+        namespace: None,
+        argv: None,
         said: format!("{refusal}; {}", refusal.hint()),
         entry,
     }
@@ -353,6 +408,19 @@ fn differences(want: &Want, got: &Got) -> Vec<String> {
     );
     compare("rule", want.rules.as_ref().map(list), list(&got.rules));
     compare("quorum", want.quorums.as_ref().map(list), list(&got.quorums));
+    let none = || "none".to_owned();
+    compare(
+        "sensitivity",
+        want.sensitivity.map(|one| one.to_string()),
+        got.sensitivity.map_or_else(none, |one| one.to_string()),
+    );
+    compare(
+        "reversibility",
+        want.reversibility.map(|one| one.to_string()),
+        got.reversibility.map_or_else(none, |one| one.to_string()),
+    );
+    compare("namespace", want.namespace.clone(), got.namespace.clone().unwrap_or_else(none));
+    compare("argv", want.argv.clone(), got.argv.clone().unwrap_or_else(none));
     found
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, floor: &Floor) -> Catalog {
         kinds: section("kinds").map_or_else(Vec::new, |node| kinds(reader, node)),
         commands: catalog.commands.iter().map(|(name, one)| (name.clone(), one.grammar.clone())).collect(),
         thresholds: section("thresholds").map_or_else(Vec::new, |node| thresholds(reader, node)),
+        ..Vocabulary::default()
     };
     catalog
 }

@@ -24,10 +24,10 @@ fn a_case_that_comes_out_otherwise_says_how() {
     );
     assert_eq!(report.passed(), 0);
     expect![[r#"
-        case.yaml:3:5: wishful: decision is denied, not cleared; tier is none, not read; rule is default-deny, not x [case]
+        case.yaml:3:51: wishful: decision is denied, not cleared; tier is none, not read; rule is default-deny, not x [case]
            2 | cases:
            3 |   - { note: wishful, groups: [engineering], text: kubectl delete pod a -n web --apply, want: { decision: cleared, tier: read, rule: x } }
-             |     ^
+             |                                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
              = `kubectl delete` in `dev` is destructive and needs role `owner`; you hold `viewer`; ask somebody in `sre` to make the request
 
         1 problem"#]].assert_eq(&report.failures().to_string());
