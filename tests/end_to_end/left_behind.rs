@@ -7,13 +7,16 @@ use countersign::demo::tour::account;
 use countersign::demo::world::{CATALOG, Options};
 use countersign::installation::system_clock;
 use countersign_audit::directory::Directory;
+use countersign_audit::event::Kind;
 use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
 use countersign_audit::keys;
+use countersign_audit::record::Record;
 use countersign_audit::testing::ManualClock;
 use countersign_chat::{Button, State};
 use countersign_core::effect::Effect;
 use countersign_core::id::{Attempt, InvocationId, Origin};
 use countersign_core::invocation::{Invocation, Pending, Receipt, Resumed, Ruling};
+use countersign_core::outcome::{Ending, Outcome};
 use countersign_core::policy::Facts;
 use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
@@ -23,7 +26,7 @@ use countersign_queue::Paper;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One change that shows no effect, and one whose effect takes longer to find than anybody waits.
+/// One change that shows no effect, one whose effect takes longer to find than anybody waits, and a slow read.
 const COMMANDS: &str = "
   plain:
     description: a change without a preview
@@ -48,6 +51,17 @@ const COMMANDS: &str = "
     owners: [payments]
     pool: main
     examples: [\"slow\"]
+  linger:
+    description: a read that takes its time
+    runner: sleep
+    argv: [\"1\"]
+    tier: read
+    reversibility: none-needed
+    sensitive: false
+    env: prod
+    owners: [payments]
+    pool: main
+    examples: [\"linger\"]
 ";
 
 async fn world() -> (World, tempfile::TempDir) {
@@ -189,4 +203,50 @@ async fn a_no_that_cannot_be_written_is_not_told_and_is_written_later() {
     std::fs::rename(&away, &fate).unwrap();
     assert_eq!((w.ended(id).await.0, w.runs(id).await), (State::Cancelled, 0));
     w.stop().await;
+}
+
+/// A read may be tried again, and the outcome that others read is the first one's: it is on record, whoever records it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outcome_of_a_try_that_died_before_recording_it_is_recorded() {
+    let (w, _data) = world().await;
+    let id = w.asks("ann", "/linger").await;
+    w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
+    let worker = keys::load_sealer(&w.demo.installation.places.keys, "worker-main", "demo").unwrap();
+    let published = serde_json::to_string(&first_try(&w, id).seal(&worker)).unwrap();
+    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).unwrap();
+    assert!(fate.end(id, &published).await.unwrap().mine);
+    let log = w.demo.installation.places.audit.clone();
+    w.ended(id).await;
+    w.stop().await;
+    let text = std::fs::read_dir(log.join("records/v1")).unwrap().flatten().flat_map(|writer| {
+        std::fs::read_dir(writer.path())
+            .unwrap()
+            .flatten()
+            .map(|segment| std::fs::read_to_string(segment.path()).unwrap())
+    });
+    let lines: Vec<String> = text.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let ends =
+        lines.iter().map(|line| Record::read(line.as_bytes()).unwrap()).filter(|it| it.event.kind == Kind::Outcome);
+    let sealed: Vec<String> = ends.flat_map(|it| it.event.sealed).map(|copy| copy.text).collect();
+    assert_eq!((sealed.len(), sealed.contains(&published)), (2, true), "{sealed:#?}");
+}
+
+/// What a worker published that died then.
+fn first_try(w: &World, invocation: InvocationId) -> Outcome {
+    Outcome {
+        v: 1,
+        deployment: "demo".into(),
+        pool: "main".into(),
+        invocation,
+        attempt: Some(Attempt::from_random([7; 16])),
+        ending: Ending::Ran,
+        exit: Some(0),
+        refusal: None,
+        at: w.clock.now(),
+        duration_ms: 5,
+        output: None,
+        output_bytes: 0,
+        redactions: 0,
+        notes: Vec::new(),
+    }
 }

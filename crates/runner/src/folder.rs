@@ -53,7 +53,8 @@ impl RunFolder {
         }
         for entry in std::fs::read_dir(path).map_err(unusable)? {
             let entry = entry.map_err(unusable)?;
-            if is_job_name(&entry.file_name().to_string_lossy()) {
+            let name = entry.file_name();
+            if is_job_name(&name.to_string_lossy()) || is_probe_name(&name.to_string_lossy()) {
                 std::fs::remove_dir_all(entry.path()).map_err(unusable)?;
             }
         }
@@ -78,6 +79,11 @@ impl RunFolder {
 
 fn is_job_name(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What the probe at start aims its attacks at; its number is a process's.
+fn is_probe_name(name: &str) -> bool {
+    name.strip_prefix("probe-").is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The folder of one job; removed with everything in it when dropped.
@@ -162,7 +168,8 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("run");
         std::mem::forget(RunFolder::open(&path).unwrap().job().unwrap());
-        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
+        std::fs::create_dir_all(path.join("probe-283/open")).unwrap();
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
         RunFolder::open(&path).unwrap();
         assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
     }

@@ -107,7 +107,7 @@ impl Worker {
             // The worker was only slow: its own word stands.
             Ok(concluded) => {
                 if let Some(winner) = concluded.superseded_by {
-                    return self.pass_on(id, &winner).await;
+                    return self.record_again(id, &winner).await;
                 }
                 self.publish(id, sealed).await;
                 Settled::Finish
@@ -127,7 +127,7 @@ impl Worker {
 
     /// Its worker wrote how it ended and died: whether it came to the record nobody knows, so it
     /// is recorded once more, in the worker's own words.
-    async fn record_again(&self, id: InvocationId, text: &str) -> Settled {
+    pub(crate) async fn record_again(&self, id: InvocationId, text: &str) -> Settled {
         if let Ok(sealed) = serde_json::from_str::<Sealed<Outcome>>(text)
             && let Err(error) = self.parts().log.conclude(&sealed, Errand::Run, &Ended::default()).await
         {

@@ -5,7 +5,7 @@
 
 use crate::Worker;
 use crate::job::Settled;
-use countersign_audit::begin::{BeginError, Ended, MAX_SKEW, OpenEntry, Particulars};
+use countersign_audit::begin::{BeginError, Concluded, Ended, MAX_SKEW, OpenEntry, Particulars};
 use countersign_audit::event::{LeaseNote, OutputNote, SealKind};
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::job::Job;
@@ -247,15 +247,34 @@ impl Worker {
     ) -> bool {
         loop {
             match entry.close(sealed, ended).await {
-                Ok(_) => return true,
+                Ok(concluded) => return self.holds(id, &concluded).await,
                 Err(error) => {
                     tracing::error!(invocation.id = %id, "The outcome is not on record yet: {}", chain(&error));
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(OWED_EVERY) => {}
-                () = self.parts().abort.cancelled() => return false,
+            if !self.waits_to_pay().await {
+                return false;
             }
+        }
+    }
+
+    /// Of two tries at a read the outcome that was published first is the one that others read, and
+    /// its process may have died before it recorded it. `false` when this process ends before.
+    async fn holds(&self, id: InvocationId, concluded: &Concluded) -> bool {
+        let Some(winner) = &concluded.superseded_by else { return true };
+        while self.record_again(id, winner).await != Settled::Finish {
+            if !self.waits_to_pay().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// `false` when this process is told to end.
+    async fn waits_to_pay(&self) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(OWED_EVERY) => true,
+            () = self.parts().abort.cancelled() => false,
         }
     }
 
@@ -391,14 +410,14 @@ impl Worker {
         let sealed = self.not_run(id, refusal, Some(attempt)).seal(&self.parts().sealer);
         loop {
             match self.parts().log.conclude(&sealed, errand, &Ended::default()).await {
-                Ok(_) => break,
+                Ok(concluded) if self.holds(id, &concluded).await => break,
+                Ok(_) => return Settled::Leave,
                 Err(error) => {
                     tracing::error!(invocation.id = %id, "The outcome is not on record yet: {}", chain(&error));
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(OWED_EVERY) => {}
-                () = self.parts().abort.cancelled() => return Settled::Leave,
+            if !self.waits_to_pay().await {
+                return Settled::Leave;
             }
         }
         if errand == Errand::Run {

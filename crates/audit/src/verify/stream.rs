@@ -163,7 +163,9 @@ impl<'a> Stream<'a> {
         } else if reach.anchor > size {
             report.findings.push(finding(Name::RolledBack, &says(reach.anchor)));
         }
-        if unsigned {
+        // A process that dies between its first record and its first head leaves this; it says nothing of anybody.
+        let only_opened = size == 1 && seen.first == Some(Kind::WriterOpened);
+        if unsigned && !only_opened {
             report.findings.push(finding(Name::UnsignedWriter, "no head of it was ever signed"));
         } else if best < size {
             report.findings.push(finding(Name::UnsignedTail, &format!("{} records", size - best)));

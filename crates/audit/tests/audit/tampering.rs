@@ -394,6 +394,17 @@ async fn a_copied_certificate_without_its_key() {
     Scene::expect(&s.find().await, &[Name::ForgedHead], &[]);
 }
 
+/// It accuses nobody: such a stream says nothing but that a process began.
+#[tokio::test]
+async fn a_process_that_died_before_its_first_head() {
+    let s = Scene::new().await;
+    let writer = WriterId::mint(Role::Gateway);
+    forge(&s, &writer, &[&opening(&s.w.sealer("gateway"))], None);
+    let report = s.find().await;
+    assert!(report.findings.iter().all(|finding| finding.name != Name::UnsignedWriter), "{:?}", report.findings);
+    Scene::expect(&report, &[], &[]);
+}
+
 #[tokio::test]
 async fn a_role_that_writes_what_is_not_its_own() {
     let s = Scene::new().await;
