@@ -1,7 +1,9 @@
 //! casbin: deny, allow, or nothing, and which lines said so.
 //!
-//! **Invariant:** the enforcer is built once, whole, and never changed; every line is compiled
-//! here, with exactly ten columns and `allow` or `deny` spelled so; an error is a no.
+//! **Invariant:** casbin decides, over every line that could be about the request; every line is
+//! compiled here, with exactly ten columns and `allow` or `deny` spelled so; an error is a no.
+
+mod index;
 
 use crate::pattern::{Pattern, SEPARATOR, covers, touches};
 use crate::rbac::{Binding, Deny, Holder, Rbac};
@@ -12,9 +14,12 @@ use casbin::{CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 use countersign_core::action::Resource;
 use countersign_core::principal::Principal;
 use countersign_core::tier::Tier;
+use index::{Index, Set, Sought};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 const MODEL: &str = include_str!("../../../policies/model.conf");
@@ -31,8 +36,24 @@ const UNKNOWN_ENV: &str = "?";
 /// Ends a name in the list of what a principal is; no name of the file holds it.
 const END: char = '\n';
 
+const ALLOW: &str = "allow";
+const DENY: &str = "deny";
+
 /// A compiled policy.
-pub(crate) struct Engine(Enforcer);
+pub(crate) struct Engine {
+    /// Holds the lines that the question in hand is about. casbin looks at every line it has, a
+    /// microsecond each, so it gets no others.
+    enforcer: Mutex<Enforcer>,
+    index: Index,
+    /// Whether casbin is asked about every line all the same.
+    whole: bool,
+}
+
+/// Somebody, as the lines name people.
+pub(crate) struct Asker {
+    names: String,
+    about: Set,
+}
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +75,8 @@ pub(crate) enum CompileError {
 /// What the lines say about one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Lines allow it and none denies: `bindings[1] roles.viewer.allow[0]`.
-    Allowed(Vec<String>),
+    /// A line allows it, the first of those that do, and none denies: `bindings[1] roles.viewer.allow[0]`.
+    Allowed(String),
     /// A line denies it: the id of the deny rule.
     Denied(String),
     /// No line is about it.
@@ -99,33 +120,80 @@ impl Engine {
             }),
         );
         let distinct: BTreeSet<Line> = lines.into_iter().collect();
-        let taken = now(enforcer.add_policies(distinct.into_iter().collect()))?;
-        if taken { Ok(Self(enforcer)) } else { Err(CompileError::NotTaken) }
+        let lines: Vec<Line> = distinct.into_iter().collect();
+        // All of them once, so that a line that casbin does not take is noticed here.
+        let taken = now(enforcer.add_policies(lines.clone()))?;
+        if !taken {
+            return Err(CompileError::NotTaken);
+        }
+        Ok(Self { enforcer: Mutex::new(enforcer), index: Index::of(lines), whole: false })
     }
 
-    /// What the lines say about this principal doing this to this resource.
-    pub(crate) fn ask(&self, principal: &Principal, sight: &Sight<'_>, resource: &Resource) -> Verdict {
-        let who = who(principal);
-        let request = (
-            who.as_str(),
-            sight.tool,
-            sight.verb,
-            sight.tier.as_str(),
-            sight.env.unwrap_or(UNKNOWN_ENV),
-            resource.as_str(),
-        );
-        match self.0.enforce_ex(request) {
-            Ok((true, said)) if !said.is_empty() => {
-                Verdict::Allowed(said.iter().filter_map(|line| line.last().cloned()).collect())
-            }
-            // Allowed by no line is casbin's answer when it has none; it is not ours.
-            Ok((true, _)) | Err(_) => Verdict::Broken,
-            Ok((false, said)) => {
-                let decider = said.last().filter(|line| line.iter().any(|column| column == "deny"));
-                match decider.and_then(|line| line.last()) {
-                    Some(id) => Verdict::Denied(id.clone()),
-                    None => Verdict::Nothing,
-                }
+    /// The same policy, with casbin asked about every line: what the index is compared with.
+    pub(crate) fn whole(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
+    /// Who asks, to be named in each question.
+    pub(crate) fn asker(&self, principal: &Principal) -> Asker {
+        let names = who(principal);
+        let about = self.index.about(names.split(END));
+        Asker { names, about }
+    }
+
+    /// What the lines say about this person doing this to this resource.
+    pub(crate) fn ask(&self, asker: &Asker, sight: &Sight<'_>, resource: &Resource) -> Verdict {
+        let sought = Sought {
+            tool: sight.tool,
+            verb: sight.verb,
+            tier: sight.tier.as_str(),
+            env: sight.env.unwrap_or(UNKNOWN_ENV),
+            resource: resource.as_str(),
+        };
+        let lines =
+            if self.whole { self.index.lines().iter().collect() } else { self.index.candidates(&asker.about, sought) };
+        if lines.is_empty() {
+            return Verdict::Nothing;
+        }
+        let Ok(mut enforcer) = self.enforcer.lock() else { return Verdict::Broken };
+        if !put(&mut enforcer, &lines) {
+            return Verdict::Broken;
+        }
+        let request = (asker.names.as_str(), sought.tool, sought.verb, sought.tier, sought.env, sought.resource);
+        verdict(enforcer.enforce_ex(request))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("lines", &self.index.lines().len()).finish_non_exhaustive()
+    }
+}
+
+/// These lines, and no others, are what casbin looks at next.
+fn put(enforcer: &mut Enforcer, lines: &[&Line]) -> bool {
+    let sections = enforcer.get_mut_model().get_mut_model();
+    let Some(policy) = sections.get_mut("p").and_then(|section| section.get_mut("p")) else { return false };
+    if policy.policy.len() != lines.len() || !policy.policy.iter().eq(lines.iter().copied()) {
+        policy.policy.clear();
+        policy.policy.extend(lines.iter().map(|line| (*line).clone()));
+    }
+    policy.policy.len() == lines.len()
+}
+
+fn verdict(answer: casbin::Result<(bool, Vec<Line>)>) -> Verdict {
+    match answer {
+        // Allowed by no line is casbin's answer when it has none; it is not ours.
+        Ok((true, said)) => match said.first().and_then(|line| line.last()) {
+            Some(id) => Verdict::Allowed(id.clone()),
+            None => Verdict::Broken,
+        },
+        Err(_) => Verdict::Broken,
+        Ok((false, said)) => {
+            let decider = said.last().filter(|line| line.iter().any(|column| column == DENY));
+            match decider.and_then(|line| line.last()) {
+                Some(id) => Verdict::Denied(id.clone()),
+                None => Verdict::Nothing,
             }
         }
     }
@@ -173,14 +241,14 @@ fn listed(word: &str, list: &str) -> bool {
 
 /// An unknown place is every place to a denial and no place to a permission.
 fn place(env: &str, list: &str, eft: &str) -> bool {
-    listed(env, list) || (env == UNKNOWN_ENV && eft == "deny")
+    listed(env, list) || (env == UNKNOWN_ENV && eft == DENY)
 }
 
 fn glob(resource: &str, list: &str, eft: &str) -> bool {
     list == ANY
         || list
             .split(SEPARATOR)
-            .any(|pattern| if eft == "allow" { covers(pattern, resource) } else { touches(pattern, resource) })
+            .any(|pattern| if eft == ALLOW { covers(pattern, resource) } else { touches(pattern, resource) })
 }
 
 fn lines(rbac: &Rbac) -> Vec<Line> {
@@ -192,7 +260,7 @@ fn lines(rbac: &Rbac) -> Vec<Line> {
 fn deny(rule: &Deny) -> Line {
     let unless: Vec<String> = rule.unless.iter().map(|group| format!("group:{group}")).collect();
     let unless = if unless.is_empty() { NOBODY.to_owned() } else { join(&unless) };
-    line(ANY, &rule.selector, &[], &unless, "deny", &rule.id)
+    line(ANY, &rule.selector, &[], &unless, DENY, &rule.id)
 }
 
 fn allows(rbac: &Rbac, binding: &Binding) -> Vec<Line> {
@@ -206,7 +274,7 @@ fn allows(rbac: &Rbac, binding: &Binding) -> Vec<Line> {
     narrow
         .map(|(one, selector)| {
             let id = format!("{} {}", binding.id, one.id);
-            line(&holder, &selector, &binding.only.resources, NOBODY, "allow", &id)
+            line(&holder, &selector, &binding.only.resources, NOBODY, ALLOW, &id)
         })
         .collect()
 }

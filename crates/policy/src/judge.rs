@@ -142,9 +142,10 @@ fn effective_tier(policy: &Policy, request: &Request<'_>) -> (Tier, Vec<String>)
 fn granted(policy: &Policy, request: &Request<'_>, sight: &Sight<'_>) -> Result<Vec<String>, Box<Refusal>> {
     let mut granted_by = BTreeSet::new();
     let mut nothing = sight.resources.is_empty();
+    let asker = policy.engine.asker(request.principal);
     for resource in sight.resources {
-        match policy.engine.ask(request.principal, sight, resource) {
-            Verdict::Allowed(ids) => granted_by.extend(ids),
+        match policy.engine.ask(&asker, sight, resource) {
+            Verdict::Allowed(id) => drop(granted_by.insert(id)),
             Verdict::Denied(id) => {
                 let rule = policy.rbac.denies.iter().find(|rule| rule.id == id);
                 return Err(explain::denied(request.command, rule, &id).into());

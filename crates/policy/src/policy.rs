@@ -94,6 +94,13 @@ impl Policy {
         Ok(Self { rbac, catalog, floor, engine, sources })
     }
 
+    /// The same policy, with casbin asked about every line and not only about those that an index
+    /// finds: what the index is compared with and measured against.
+    #[must_use]
+    pub fn without_index(self) -> Self {
+        Self { engine: self.engine.whole(), ..self }
+    }
+
     /// What there is, and where.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
