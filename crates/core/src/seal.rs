@@ -221,6 +221,17 @@ impl Verifier {
         Err(last)
     }
 
+    /// Whether a seal's signature is this key's over exactly these bytes, for this purpose and
+    /// installation. Whose key it is, and whether it is believed, is another question.
+    ///
+    /// # Errors
+    /// [`SealError::Forged`].
+    pub fn fits<T: Sealable>(&self, key: &VerifyingKey, bytes: &str, signed: &str) -> Result<(), SealError> {
+        let signature = signature(signed).ok_or(SealError::Forged)?;
+        let message = message(T::PURPOSE, &self.deployment, bytes);
+        key.verify_strict(&message, &signature).map_err(|_| SealError::Forged)
+    }
+
     /// Name of the installation.
     #[must_use]
     pub fn deployment(&self) -> &str {
@@ -267,16 +278,22 @@ impl<T: Sealable> Sealed<T> {
         if !T::ROLES.contains(&claims.role) {
             return Err(SealError::WrongRole(claims.role));
         }
-        let signature = signature(&self.sig).ok_or(SealError::Forged)?;
-        key.verify_strict(&message(T::PURPOSE, &verifier.deployment, &self.bytes), &signature)
-            .map_err(|_| SealError::Forged)?;
-        let value: T = serde_json::from_str(&self.bytes).map_err(|_| SealError::Unreadable)?;
-        match value.pool() {
-            Some(pool) if claims.role == Role::Worker && !claims.pools.iter().any(|own| own == pool) => {
-                Err(SealError::WrongPool)
-            }
-            _ => Ok(value),
+        verifier.fits::<T>(&key, &self.bytes, &self.sig)?;
+        read_as(&claims, &self.bytes)
+    }
+}
+
+/// Reads what is under a seal whose signature fits; what a worker sealed must be of one of its pools.
+///
+/// # Errors
+/// [`SealError::Unreadable`] and [`SealError::WrongPool`].
+pub fn read_as<T: Sealable>(claims: &Claims, bytes: &str) -> Result<T, SealError> {
+    let value: T = serde_json::from_str(bytes).map_err(|_| SealError::Unreadable)?;
+    match value.pool() {
+        Some(pool) if claims.role == Role::Worker && !claims.pools.iter().any(|own| own == pool) => {
+            Err(SealError::WrongPool)
         }
+        Some(_) | None => Ok(value),
     }
 }
 

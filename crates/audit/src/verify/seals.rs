@@ -5,14 +5,12 @@
 //! and strictly: the equation for many at once leaves out the checks for points of small order, and
 //! may then accept what the processes themselves refuse.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use countersign_core::certificate::{Certificate, Claims, Role};
+use countersign_core::certificate::{Certificate, Claims};
 use countersign_core::digest::Digest;
 use countersign_core::id::KeyId;
-use countersign_core::seal::{SealError, Sealable, Verifier};
+use countersign_core::seal::{SealError, Sealable, Verifier, read_as};
 use countersign_core::time::Timestamp;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -93,7 +91,7 @@ impl Seals {
         let known = Digest::of(&[T::PURPOSE.as_bytes(), b"\0", text.as_bytes()].concat());
         // A panic while it was held cannot have left half a set.
         if !self.fitting.lock().unwrap_or_else(PoisonError::into_inner).contains(&known) {
-            self.fits::<T>(&wire, &signer)?;
+            self.verifier.fits::<T>(&signer.key, &wire.bytes, &wire.sig)?;
             let mut fitting = self.fitting.lock().unwrap_or_else(PoisonError::into_inner);
             if fitting.len() >= REMEMBERED {
                 fitting.clear();
@@ -126,27 +124,12 @@ impl Seals {
         self.signers.write().unwrap_or_else(PoisonError::into_inner).insert(known, signer.clone());
         Ok(signer)
     }
-
-    fn fits<T: Sealable>(&self, wire: &Wire<'_>, signer: &Signer) -> Result<(), SealError> {
-        let deployment = self.verifier.deployment().as_bytes();
-        let message = [T::PURPOSE.as_bytes(), b"\0", deployment, b"\0", wire.bytes.as_bytes()].concat();
-        let signature: Option<[u8; 64]> = BASE64.decode(wire.sig.as_ref()).ok().and_then(|it| it.try_into().ok());
-        let signature = Signature::from_bytes(&signature.ok_or(SealError::Forged)?);
-        signer.key.verify_strict(&message, &signature).map_err(|_| SealError::Forged)
-    }
 }
 
 impl Opened<'_> {
     /// Reads the whole document; what a worker sealed must be of one of its pools.
     pub(super) fn read<T: Sealable>(&self) -> Result<T, SealError> {
-        let value: T = serde_json::from_str(&self.bytes).map_err(|_| SealError::Unreadable)?;
-        let claims = &self.signer.claims;
-        match value.pool() {
-            Some(pool) if claims.role == Role::Worker && !claims.pools.iter().any(|own| own == pool) => {
-                Err(SealError::WrongPool)
-            }
-            Some(_) | None => Ok(value),
-        }
+        read_as(&self.signer.claims, &self.bytes)
     }
 
     /// SHA-256 of the exact bytes.
