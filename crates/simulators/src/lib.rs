@@ -7,4 +7,5 @@ mod chance;
 pub mod kms;
 pub mod kubernetes;
 pub mod slack;
+mod tls;
 pub mod vault;

@@ -26,7 +26,6 @@ mod state;
 mod status;
 mod store;
 mod table;
-mod tls;
 mod watch;
 
 use std::convert::Infallible;
@@ -48,6 +47,7 @@ use self::logs::{Line, Log};
 use self::state::{Handle, Keep, Shared, State};
 use self::status::Status;
 use self::store::Store;
+use crate::tls::Identity;
 
 /// Tells the time; ages, timestamps and token lifetimes come from it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -142,7 +142,7 @@ impl Cluster {
         let tokens = Tokens::new(seed.accounts).map_err(|_| StartError::Tokens)?;
         let state = State { store, history: Vec::new(), requests: Vec::new(), tokens };
         let shared = Arc::new(Shared::new(state, clock));
-        let tls::Identity { config, ca_pem } = tls::identity()?;
+        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("kubernetes", "kube-apiserver")?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let stop = stop.child_token();

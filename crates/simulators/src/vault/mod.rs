@@ -16,6 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ pub use self::state::Recorded;
 pub use self::tokens::AppRole;
 
 use self::state::Shared;
+use crate::tls::Identity;
 
 /// Why a stand-in did not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,12 +59,12 @@ impl Vault {
     /// # Cancel safety
     /// Nothing runs until this returns; dropping the future leaves nothing behind.
     pub async fn start(tasks: &TaskTracker, stop: CancellationToken) -> Result<Self, StartError> {
-        let tls::Identity { acceptor, ca_pem } = tls::identity()?;
+        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("vault-ca", "vault")?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let stop = stop.child_token();
-        let listener = tls::Listener { listener, acceptor };
+        let listener = tls::Listener { listener, acceptor: TlsAcceptor::from(config) };
         tasks.spawn(server::run(listener, Arc::clone(&shared), stop.clone()));
         Ok(Self { shared, address, ca_pem, stop })
     }

@@ -8,26 +8,27 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use super::StartError;
-
 /// The server's TLS configuration and the authority clients have to trust.
-pub(super) struct Identity {
-    pub(super) config: Arc<ServerConfig>,
-    pub(super) ca_pem: String,
+pub(crate) struct Identity {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) ca_pem: String,
 }
 
-/// Makes a fresh authority and certificate.
-pub(super) fn identity() -> Result<Identity, StartError> {
+/// Makes a fresh authority and a certificate for the server, each with its name.
+pub(crate) fn identity<E>(authority: &str, name: &str) -> Result<Identity, E>
+where
+    E: From<rcgen::Error> + From<rustls::Error>,
+{
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
-    ca.distinguished_name.push(DnType::CommonName, "kubernetes");
+    ca.distinguished_name.push(DnType::CommonName, authority);
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let ca_pem = ca.self_signed(&ca_key)?.pem();
 
     let key = KeyPair::generate()?;
     let mut server = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
-    server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    server.distinguished_name.push(DnType::CommonName, name);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let certificate = server.signed_by(&key, &Issuer::new(ca, ca_key))?;
 
