@@ -8,6 +8,7 @@ packages=(
   "/usr/bin/redis-sentinel:redis-sentinel" # its failover
   "/usr/bin/bwrap:bubblewrap"            # the peer of the jail's launch bench
   "/usr/bin/git:git"                     # a second place for signed heads
+  "/usr/bin/g++:g++"                     # libFuzzer is C++
   "/usr/bin/ceph-mon:ceph-mon"           # a real Object Lock store: its monitor,
   "/usr/bin/ceph-osd:ceph-osd"           # its storage,
   "/usr/bin/radosgw:radosgw"             # its S3 front,

@@ -6,7 +6,10 @@
 mod account;
 mod attacks;
 mod control;
+mod filters;
+mod kubectl_verbs;
 mod left_behind;
+mod manifests;
 mod outsider;
 mod over_redis;
 mod own_cluster;

@@ -62,6 +62,31 @@ async fn every_example_that_reads_runs() {
     w.end().await;
 }
 
+/// The decision is real and is told; nobody is asked to agree to what cannot start.
+#[tokio::test]
+async fn what_no_worker_can_run_yet_ends_with_its_decision() {
+    let w = World::start().await;
+    for (text, people) in [
+        ("/tf plan prod", "nobody else"),
+        ("/tf plan dev --ref feature", "1 of sre"),
+        ("/tf apply prod -destroy", "1 of sre and 1 of payments"),
+        ("/silence HighLatency 2h", "1 of sre"),
+        ("/deploy checkout dev 1.4.2", "nobody else"),
+    ] {
+        let refusal = w.refused("ann", text).await;
+        assert_eq!(refusal.code(), Code::NotAvailableYet, "{text}: {refusal}");
+        assert!(refusal.to_string().contains(&format!("{people} would have to agree")), "{text}: {refusal}");
+    }
+    // A no of the policy stays the no it is.
+    assert_eq!(w.refused("dee", "/tf apply prod").await.code(), Code::NotAllowed);
+    assert_eq!(w.all_runs().await, []);
+    let records = w.records().await;
+    let refused =
+        records.iter().filter(|one| one.event.refusal.as_ref().is_some_and(|no| no.code() == Code::NotAvailableYet));
+    assert_eq!(refused.count(), 5);
+    w.end().await;
+}
+
 #[tokio::test]
 async fn a_sandbox_needs_nobody() {
     let w = World::start().await;

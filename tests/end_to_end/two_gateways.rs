@@ -142,6 +142,7 @@ fn typed(world: &World, who: &str, text: String, nonce: String) -> Inbound {
         channel: None,
         thread: None,
         text,
+        manifest: None,
         nonce,
         at: world.clock.now(),
     })

@@ -102,6 +102,7 @@ impl World {
             channel: None,
             thread: None,
             text: text.to_owned(),
+            manifest: None,
             nonce: nonce.to_owned(),
             at,
         };

@@ -33,13 +33,13 @@ fn deciding_needs_no_network() {
 /// So the gateway holds no credential for a catalogued target and no executor.
 #[test]
 fn whoever_decides_cannot_run() {
-    never(&["gateway", "console", "slack"], &["runner", "secrets", "jail", "worker", "simulators"]);
+    never(&["gateway", "console", "slack"], &["runner", "secrets", "jail", "tools", "worker", "simulators"]);
 }
 
 /// What both programs are made of belongs to neither side.
 #[test]
 fn what_every_process_shares_reaches_neither_side() {
-    let sides = ["gateway", "chat", "slack", "console", "worker", "runner", "secrets", "jail", "simulators"];
+    let sides = ["gateway", "chat", "slack", "console", "worker", "runner", "secrets", "jail", "tools", "simulators"];
     never(&["service", "queue", "audit", "identity"], &sides);
 }
 
@@ -54,6 +54,15 @@ fn whoever_runs_cannot_talk() {
 fn nobody_who_serves_or_runs_can_certify() {
     let everybody = ["gateway", "worker", "service", "audit", "queue", "slack", "console", "runner", "secrets"];
     never(&everybody, &["authority", "vaultrs", "aws-sdk-kms"]);
+}
+
+/// What runs in the jail reads with the grammar that decided, and knows nothing else of ours.
+#[test]
+fn what_runs_inside_knows_the_grammar_alone() {
+    let reach = reach(&metadata());
+    let ours: Vec<_> = reach["countersign-tools"].iter().filter(|name| name.starts_with(PREFIX)).collect();
+    assert_eq!(ours, ["countersign-command", "countersign-core"]);
+    never(&["tools"], &["tokio", "hyper", "reqwest", "rustls", "rustix"]);
 }
 
 #[test]

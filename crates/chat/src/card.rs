@@ -10,6 +10,7 @@ use countersign_core::decision::DecisionBytes;
 use countersign_core::digest::Digest;
 use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
+use countersign_core::input::Input;
 use countersign_core::outcome::Ending;
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
@@ -226,6 +227,8 @@ pub struct Card {
     pub argv: Argv,
     /// SHA-256 of what goes to standard input.
     pub stdin: Option<Digest>,
+    /// The text of that digest: the manifest. The caller's to fill in.
+    pub input: Option<Input>,
     /// Filters over the output.
     pub filters: Vec<Argv>,
     /// Apply, or only show.
@@ -288,6 +291,7 @@ impl Card {
             state,
             argv: it.argv.clone(),
             stdin: it.stdin,
+            input: None,
             filters: it.filters.clone(),
             mode: it.mode,
             scope: it.scope.clone(),
@@ -335,8 +339,22 @@ impl Card {
     #[must_use]
     pub fn fits_a_glance(&self) -> bool {
         let filters: usize = self.filters.iter().map(|filter| filter.to_string().chars().count()).sum();
-        self.argv.to_string().chars().count() + filters <= GLANCE_CHARACTERS
+        // A card never shows a manifest, whose digest alone says nothing to a person.
+        self.stdin.is_none()
+            && self.argv.to_string().chars().count() + filters <= GLANCE_CHARACTERS
             && self.effect_lines() <= GLANCE_EFFECT_LINES
+    }
+
+    /// The text for standard input in lines that people can read; none when there is none.
+    ///
+    /// `None` when the text is missing or another than was decided about: nobody can have seen it.
+    #[must_use]
+    pub fn input_lines(&self) -> Option<Vec<String>> {
+        match (&self.stdin, &self.input) {
+            (None, None) => Some(Vec::new()),
+            (Some(digest), Some(input)) if input.digest() == *digest => Some(crate::manifest::lines(input.text())),
+            _ => None,
+        }
     }
 
     /// How many lines the effect takes when it is shown in full.

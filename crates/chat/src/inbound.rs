@@ -87,6 +87,9 @@ pub struct Typed {
     pub thread: Option<ThreadId>,
     /// Exactly what was typed. May hold a secret, so it has no place in a log.
     pub text: String,
+    /// The manifest that came beside the text: a file, or what stood in a field of its own. A code
+    /// block within the text is taken out of it by the gateway.
+    pub manifest: Option<String>,
     /// The front's single-use name of this delivery: Slack's `trigger_id`, or a form's nonce.
     pub nonce: String,
     /// When the front signed it.

@@ -9,6 +9,7 @@
 
 pub mod card;
 pub mod inbound;
+mod manifest;
 pub mod notice;
 pub mod output;
 pub mod port;

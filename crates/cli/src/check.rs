@@ -1,8 +1,10 @@
-//! `countersign check` and `countersign test`: the two files people edit, before they are live.
+//! `countersign check`: the two files people edit, before they are live.
 
 use anyhow::Context as _;
+use countersign_core::principal::Principal;
 use countersign_identity::StaticDirectory;
-use countersign_policy::{Overrides, Policy, Source, Sources, cases};
+use countersign_policy::lint::lint;
+use countersign_policy::{Overrides, Policy, Problems, Source, Sources};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,65 +28,59 @@ pub struct Check {
     /// The directory file, if there is one: quorums that nobody can meet are mistakes too.
     #[arg(long, value_name = "FILE")]
     pub people: Option<PathBuf>,
-}
-
-/// What `countersign test` was asked for.
-#[derive(Debug, clap::Args)]
-pub struct Test {
-    /// The two files.
-    #[command(flatten)]
-    pub files: Files,
-    /// The folder of case files.
-    #[arg(long, value_name = "DIR", default_value = "policies/tests")]
-    pub cases: PathBuf,
+    /// Makes warnings mistakes.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl Files {
-    fn sources(&self) -> anyhow::Result<Sources> {
+    /// Their names and texts.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn sources(&self) -> anyhow::Result<Sources> {
         Ok(Sources { rbac: source(&self.rbac)?, catalog: source(&self.catalog)? })
     }
 }
 
-fn source(path: &Path) -> anyhow::Result<Source> {
+/// A file's name and text.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn source(path: &Path) -> anyhow::Result<Source> {
     let text = std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     Ok(Source::new(path.display().to_string(), text))
 }
 
 impl Check {
-    /// Names every mistake in the files; 0 when there is none, 1 otherwise.
+    /// Names every mistake in the files, and what is probably not meant; 0 when there is no mistake,
+    /// 1 otherwise.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let people = self.people.map(StaticDirectory::new);
-        let mut wrong = false;
+        let people = self.people.as_ref().map(StaticDirectory::new);
+        let mut mistakes = Told::default();
+        let mut warnings = Told::default();
         if let Some(Err(problems)) = people.as_ref().map(StaticDirectory::check) {
-            eprintln!("{problems}");
-            wrong = true;
+            mistakes.tell(problems.to_string());
         }
         match Policy::load(self.files.sources()?, &Overrides::default()) {
-            Err(problems) => {
-                eprintln!("{problems}");
-                wrong = true;
-            }
+            Err(problems) => mistakes.tell(problems.to_string()),
             Ok(policy) => {
                 let everybody = people.and_then(|people| people.everybody().ok());
-                if let Some(everybody) = everybody {
-                    let members = |group: &str| {
-                        let known = everybody.iter().any(|(one, _)| one.groups.contains(group));
-                        let active =
-                            everybody.iter().filter(|(one, _)| one.is_active_human() && one.groups.contains(group));
-                        known.then(|| active.count())
-                    };
-                    let unmet = policy.check_people(&members);
-                    if !unmet.is_empty() {
-                        eprintln!("{unmet}");
-                        wrong = true;
-                    }
+                let everybody: Option<Vec<Principal>> =
+                    everybody.map(|people| people.into_iter().map(|(one, _)| one).collect());
+                if let Some(everybody) = &everybody {
+                    mistakes.tell_any(&unmet(&policy, everybody));
                 }
+                warnings.tell_any(&lint(&policy, everybody.as_deref()));
             }
         }
-        if wrong {
+        if warnings.any {
+            eprintln!("These are warnings{}.", if self.strict { ", and --strict makes them mistakes" } else { "" });
+        }
+        if mistakes.any || (self.strict && warnings.any) {
             return Ok(ExitCode::from(1));
         }
         println!("The files are right.");
@@ -92,28 +88,30 @@ impl Check {
     }
 }
 
-impl Test {
-    /// Runs the cases; 0 when all pass and every entry has some, 1 otherwise.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the policy has mistakes.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        let policy = Policy::load(self.files.sources()?, &Overrides::default())?;
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(&self.cases)
-            .with_context(|| format!("`{}` cannot be read", self.cases.display()))?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
-            .collect();
-        paths.sort();
-        let files = paths.iter().map(|path| source(path)).collect::<anyhow::Result<Vec<_>>>()?;
-        let report = cases::run(&policy, &files);
-        if !report.failures().is_empty() {
-            eprintln!("{}", report.failures());
-        }
-        for entry in report.missing() {
-            eprintln!("no case: {entry}");
-        }
-        println!("{} cases passed", report.passed());
-        Ok(if report.is_green() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+/// Whether something was told.
+#[derive(Debug, Default)]
+struct Told {
+    any: bool,
+}
+
+impl Told {
+    fn tell(&mut self, text: String) {
+        eprintln!("{text}");
+        self.any = true;
     }
+
+    fn tell_any(&mut self, problems: &Problems) {
+        if !problems.is_empty() {
+            self.tell(problems.to_string());
+        }
+    }
+}
+
+/// Quorums that the people there are can never meet.
+fn unmet(policy: &Policy, everybody: &[Principal]) -> Problems {
+    policy.check_people(&|group| {
+        let known = everybody.iter().any(|one| one.groups.contains(group));
+        let active = everybody.iter().filter(|one| one.is_active_human() && one.groups.contains(group));
+        known.then(|| active.count())
+    })
 }

@@ -300,9 +300,8 @@ fn prepare(places: &Places) -> anyhow::Result<()> {
 }
 
 fn pools(catalog: &Catalog) -> Vec<String> {
-    let clusters = catalog.clusters().values().map(|cluster| cluster.pool.clone());
-    let commands = catalog.commands().values().map(|command| command.pool.clone());
-    clusters.chain(commands).collect::<BTreeSet<_>>().into_iter().collect()
+    let pools: BTreeSet<&String> = catalog.places().map(|place| &place.pool).collect();
+    pools.into_iter().cloned().collect()
 }
 
 /// Makes keys where there are none, and reads the root's public half.

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod installation;
 pub mod key;
 pub mod places;
+pub mod policy;
 pub mod recorder;
 pub mod solo;
 
@@ -29,7 +30,16 @@ enum What {
     /// Checks rbac.yaml and catalog.yaml and names every mistake.
     Check(check::Check),
     /// Runs the cases that say what the policy must decide.
-    Test(check::Test),
+    Test(policy::test::Test),
+    /// Says what would come of a line, and why: tier, rules, who must agree.
+    Explain(policy::explain::Explain),
+    /// Says whether somebody may run a line, and who must agree.
+    CanI(policy::who::Question),
+    /// Says who could run a line, and who could agree.
+    WhoCan(policy::who::Question),
+    /// Compares policies, replays requests under another one, prints schemas.
+    #[command(subcommand)]
+    Policy(Box<policy::Policy>),
     /// Runs an installation in one process: gateway and workers on one host.
     Solo(Options),
     /// Makes keys and certificates.
@@ -56,6 +66,10 @@ impl CommandLine {
             What::Demo(demo) => demo.run().await.map(|()| ExitCode::SUCCESS),
             What::Check(check) => check.run(),
             What::Test(test) => test.run(),
+            What::Explain(explain) => explain.run(),
+            What::CanI(question) => question.can_i(),
+            What::WhoCan(question) => question.who_can(),
+            What::Policy(policy) => policy.run().await,
             What::Solo(options) => Ok(solo::run(&options).await),
             What::Key(key) => Box::pin(key.run()).await,
             What::Audit(audit) => Box::pin(audit.run()).await,

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    // First of all, before any thread: this program is its own jail launcher.
+    // First of all, before any thread: this program is its own jail launcher, and its own filters inside a jail.
     countersign_jail::enter_if_asked();
+    countersign_tools::enter_if_asked();
     let command = match CommandLine::try_parse() {
         Ok(command) => command,
         Err(told) => {

@@ -27,6 +27,8 @@ pub enum Countersign {
     Whoami,
     /// What would be decided about a command; nothing is recorded as asked.
     CanI(Box<Command>),
+    /// Who could run a command, and who could agree to it; nothing is recorded as asked.
+    WhoCan(Box<Command>),
 }
 
 /// A request as people refer to it: its whole id, or the last digits of it.
@@ -44,7 +46,7 @@ impl Reference {
     }
 }
 
-const WORDS: &[&str] = &["help", "catalog", "pending", "status", "logs", "cancel", "whoami", "can-i"];
+const WORDS: &[&str] = &["help", "catalog", "pending", "status", "logs", "cancel", "whoami", "can-i", "who-can"];
 const LATER: &[&str] = &["request", "freeze", "unfreeze", "grant", "revoke", "break-glass"];
 
 /// Reads the words after `countersign`; `run` understands a command line.
@@ -62,7 +64,8 @@ pub(crate) fn parse(words: &[Word], run: impl FnOnce(&[Word]) -> Checked<Command
         ("logs", [id]) => Countersign::Logs(reference(id)?),
         ("cancel", [id]) => Countersign::Cancel(reference(id)?),
         ("can-i", [_, ..]) => Countersign::CanI(Box::new(run(rest)?)),
-        ("status" | "logs" | "cancel" | "can-i", []) => return Err(lacks(first)),
+        ("who-can", [_, ..]) => Countersign::WhoCan(Box::new(run(rest)?)),
+        ("status" | "logs" | "cancel" | "can-i" | "who-can", []) => return Err(lacks(first)),
         (word, _) if LATER.contains(&word) => {
             return Err(no(
                 Code::NotAvailableYet,
@@ -94,6 +97,7 @@ pub(crate) fn parse(words: &[Word], run: impl FnOnce(&[Word]) -> Checked<Command
 fn lacks(verb: &Word) -> Box<countersign_core::refusal::Refusal> {
     let (what, example) = match verb.text.as_str() {
         "can-i" => ("a command", "countersign can-i kubectl get pods"),
+        "who-can" => ("a command", "countersign who-can kubectl get pods"),
         _ => ("the id of a request", "countersign status 1a2b3c4d"),
     };
     no(Code::MissingValue, format!("`countersign {}` needs {what}", verb.text), format!("as `{example}`")).over(verb)

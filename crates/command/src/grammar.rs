@@ -7,14 +7,14 @@ mod flag;
 mod parse;
 
 pub(crate) use flag::{Arity, Flag, Repeat, Rule, Switch, flag, switch};
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use parse::{Given, Parsed, parse};
 
 use countersign_core::refusal::Code;
 
 /// A verb and its flags; `I` is the tool's own name for it.
 #[derive(Debug)]
 pub(crate) struct Verb<I: 'static> {
-    /// As typed: `get`, `rollout restart`.
+    /// As typed: `get`, `rollout restart`, `create service clusterip`.
     pub(crate) name: &'static str,
     /// What the tool's classification knows it by.
     pub(crate) id: I,
@@ -44,4 +44,6 @@ pub(crate) struct Grammar<I: 'static> {
     pub(crate) verbs: &'static [Verb<I>],
     /// Verbs that are refused by name.
     pub(crate) refused: &'static [RefusedVerb],
+    /// Other ways to write a verb, each with the one that is used.
+    pub(crate) aliases: &'static [(&'static str, &'static str)],
 }

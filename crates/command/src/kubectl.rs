@@ -3,12 +3,16 @@
 //! **Invariant:** argv is rebuilt from what was understood, in one fixed spelling and order, and
 //! reads back to itself; `--context` and every switch of Countersign stay outside of it.
 
+pub(crate) mod apply;
 mod classify;
+mod does;
 mod flags;
 mod kinds;
 pub use kinds::kind_name;
 mod output;
+mod patch;
 mod preview;
+mod said;
 mod target;
 mod verbs;
 
@@ -17,40 +21,29 @@ use crate::no::{Checked, Pointing, no, quoted};
 use crate::own::Own;
 use crate::vocabulary::{Cluster, Vocabulary};
 use crate::words::Word;
-use classify::{classify, is_mutating};
+use classify::{Seen, classify};
 use countersign_core::action::{Action, Scope};
 use countersign_core::command::{Argv, Command, CommandParts, Tool};
-use countersign_core::refusal::Code;
+use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::Mode;
+use does::{Choice, Does, Takes};
 use output::Output;
-use target::{Objects, Target};
-use verbs::{Does, GRAMMAR};
+use patch::Patch;
+use said::{Said, unexpected};
+use target::Target;
+use verbs::{GRAMMAR, LISTS};
 
-/// How long `rollout status` waits when nobody says: it would wait for ever.
-const ROLLOUT_STATUS_WAIT: &str = "--timeout=300s";
+/// How long these wait when nobody says: they would wait for ever.
+const ENDLESS: &[Does] = &[Does::RolloutStatus, Does::Drain];
+/// What they are given.
+const LONGEST_WAIT: &str = "--timeout=300s";
 
-/// Kinds with a number of replicas.
-const SCALABLE: &[&str] = &["deployments.apps", "replicasets.apps", "statefulsets.apps", "replicationcontrollers"];
-/// Kinds with a rollout.
-const ROLLED_OUT: &[&str] = &["deployments.apps", "daemonsets.apps", "statefulsets.apps"];
-/// Kinds whose rollout can be paused.
-const PAUSABLE: &[&str] = &["deployments.apps"];
-/// Kinds whose pods have logs.
-const LOGGING: &[&str] = &[
-    "pods",
-    "replicationcontrollers",
-    "services",
-    "daemonsets.apps",
-    "deployments.apps",
-    "replicasets.apps",
-    "statefulsets.apps",
-    "cronjobs.batch",
-    "jobs.batch",
-];
+/// Kinds that run a program of their own.
+const RUNNING: &[&str] = &["deployments.apps", "jobs.batch", "cronjobs.batch"];
 
 /// The verbs that are understood, as typed.
 pub(crate) fn verbs() -> Vec<&'static str> {
-    GRAMMAR.verbs.iter().map(|verb| verb.name).collect()
+    GRAMMAR.verbs.iter().map(|verb| verb.name).chain(apply::verbs()).collect()
 }
 
 /// The cluster a command is for.
@@ -70,11 +63,42 @@ pub(crate) fn parse<'v>(
         not_a_control(word)?;
     }
     let mut parsed = grammar::parse(&GRAMMAR, words)?;
+    program(&mut parsed)?;
     container_of_logs(&mut parsed)?;
+    list(&mut parsed)?;
     let own = parsed.own.clone();
     let on = on(&own)?;
-    let mode = if own.apply || !is_mutating(parsed.verb.id) { Mode::Apply } else { Mode::DryRun };
+    let mutating = parsed.verb.id.is_mutating();
+    let mode = if own.apply || !mutating { Mode::Apply } else { Mode::DryRun };
     Ok((understand(&parsed, on, mode, vocabulary)?, own))
+}
+
+/// What follows `--` is a program for some verbs, and more words for all others.
+fn program(parsed: &mut Parsed<Does>) -> Checked<()> {
+    let runs = match parsed.verb.id {
+        Does::Run => true,
+        Does::Create(made) => RUNNING.contains(&made.kind),
+        _ => false,
+    };
+    if runs { Ok(()) } else { parsed.join_after_flags() }
+}
+
+/// With `--list` some verbs change nothing, so nothing that changes stands beside it.
+fn list(parsed: &mut Parsed<Does>) -> Checked<()> {
+    let Some((_, verb)) = LISTS.iter().find(|(does, _)| *does == parsed.verb.id && parsed.is_on("list")) else {
+        return Ok(());
+    };
+    let known = |long: &str| verb.flags.iter().any(|table| table.iter().any(|flag| flag.long == long));
+    let kept = |long: &str| known(long) || matches!(long, "list" | "namespace");
+    if let Some(other) = parsed.given.iter().find(|given| !kept(given.flag.long) && given.value != given.flag.default) {
+        let sentence = format!("`--list` changes nothing, so `--{}` has no place", other.flag.long);
+        return Err(no(Code::UnexpectedArgument, sentence, "leave one of them away").over(&other.word));
+    }
+    if let Some(word) = parsed.positionals.iter().find(|word| word.text.contains('=') || word.text.ends_with('-')) {
+        return Err(unexpected(word, "`--list` changes nothing"));
+    }
+    parsed.verb = verb;
+    Ok(())
 }
 
 /// `logs POD CONTAINER` is an old spelling of `logs POD --container=CONTAINER`.
@@ -106,13 +130,16 @@ fn not_a_control(word: &Word) -> Checked<()> {
 
 fn understand(parsed: &Parsed<Does>, on: On<'_>, mode: Mode, vocabulary: &Vocabulary) -> Checked<Command> {
     let said = Said::read(parsed, vocabulary)?;
-    let target = Target::place(said.objects, parsed, &on.cluster.namespace)?;
+    let target = Target::place(&said, parsed, &on.cluster.namespace)?;
+    check_needs(parsed)?;
     check_selection(parsed, &target)?;
-    check_kinds(parsed.verb.id, &target)?;
+    check_kinds(parsed, &target)?;
+    let patch = Patch::read(parsed)?;
     let output = Output::read(parsed)?;
-    let class = classify(parsed, &target, &output, &vocabulary.thresholds);
-    let argv = canonical(parsed, &target, &said.more, &output)?;
-    let preview = preview::plan(parsed.verb.id, &argv, &target.elements()).map_err(|fault| broken(&fault))?;
+    let seen = Seen { parsed, target: &target, elements: &said.elements, patch: patch.as_ref(), output: &output };
+    let class = classify(&seen, &vocabulary.thresholds);
+    let argv = canonical(parsed, &said, &target, &output)?;
+    let preview = preview::plan(parsed.verb.id, &argv, &target).map_err(|fault| broken(&fault))?;
     let parts = CommandParts {
         tool: Tool::Kubectl,
         argv,
@@ -139,117 +166,32 @@ fn understand(parsed: &Parsed<Does>, on: On<'_>, mode: Mode, vocabulary: &Vocabu
     Command::new(parts).map_err(|fault| broken(&fault))
 }
 
-fn broken(fault: &dyn std::fmt::Display) -> Box<countersign_core::refusal::Refusal> {
+fn broken(fault: &dyn std::fmt::Display) -> Box<Refusal> {
     no(Code::BadValue, fault.to_string(), "write the command differently")
 }
 
-/// The positionals of a verb, told apart.
-struct Said {
-    objects: Objects,
-    /// Elements of canonical argv after the objects: labels.
-    more: Vec<String>,
-}
-
-impl Said {
-    fn read(parsed: &Parsed<Does>, vocabulary: &Vocabulary) -> Checked<Self> {
-        match parsed.verb.id {
-            Does::Logs => Self::logs(parsed, vocabulary),
-            Does::Label => Self::label(parsed, vocabulary),
-            _ => Ok(Self { objects: Objects::read(&parsed.positionals, vocabulary)?, more: Vec::new() }),
-        }
+/// Flags without which the verb has no meaning.
+fn check_needs(parsed: &Parsed<Does>) -> Checked<()> {
+    let given = |long: &&str| parsed.value(long).is_some();
+    let missing = parsed.verb.id.meaning().needs.iter().find(|group| !group.iter().any(given));
+    match missing.and_then(|group| group.first().map(|first| (group, first))) {
+        None => Ok(()),
+        Some((group, first)) => Err(no(
+            Code::MissingValue,
+            format!("`kubectl {}` needs `--{}`", parsed.verb.name, group.join("` or `--")),
+            format!("write `--{first}=…`"),
+        )),
     }
-
-    /// `logs POD`, `logs TYPE/NAME`, `logs -l …`.
-    fn logs(parsed: &Parsed<Does>, vocabulary: &Vocabulary) -> Checked<Self> {
-        let pod =
-            |text: &str, word: &Word| Objects::read(&[Word { text: text.to_owned(), ..word.clone() }], vocabulary);
-        let objects = match parsed.positionals.as_slice() {
-            [] if parsed.value("selector").is_some() => pod("pods", &Word::untyped("pods"))?,
-            [] => {
-                return Err(no(
-                    Code::MissingTarget,
-                    "`kubectl logs` needs a pod",
-                    "name a pod, or a TYPE/NAME, or select with `-l`",
-                ));
-            }
-            [one] if one.text.contains('/') => pod(&one.text, one)?,
-            [one] => pod(&format!("pods/{}", one.text), one)?,
-            [_, extra, ..] => {
-                return Err(unexpected(extra, "`kubectl logs` takes one pod and one container"));
-            }
-        };
-        Ok(Self { objects, more: Vec::new() })
-    }
-
-    /// `label TYPE NAME… KEY=VALUE… KEY-`: from the first label on, only labels.
-    fn label(parsed: &Parsed<Does>, vocabulary: &Vocabulary) -> Checked<Self> {
-        let is_label = |word: &Word| word.text.contains('=') || word.text.ends_with('-');
-        let at = parsed.positionals.iter().position(is_label).unwrap_or(parsed.positionals.len());
-        let (words, labels) = parsed.positionals.split_at_checked(at).unwrap_or_default();
-        if labels.is_empty() {
-            return Err(no(
-                Code::MissingValue,
-                "`kubectl label` needs a label",
-                "write KEY=VALUE, or KEY- to remove one",
-            ));
-        }
-        let mut keys = Vec::new();
-        for word in labels {
-            let key = label_key(word)?;
-            if keys.contains(&key) {
-                return Err(crate::own::repeated(key, word));
-            }
-            keys.push(key);
-        }
-        Ok(Self {
-            objects: Objects::read(words, vocabulary)?,
-            more: labels.iter().map(|word| word.text.clone()).collect(),
-        })
-    }
-}
-
-fn unexpected(word: &Word, why: &str) -> Box<countersign_core::refusal::Refusal> {
-    no(
-        Code::UnexpectedArgument,
-        format!("{why}, so {} has no place", quoted(&word.text)),
-        "leave it away, or ask for it in a command of its own",
-    )
-    .over(word)
-}
-
-/// The key of `KEY=VALUE` or `KEY-`, both as Kubernetes demands them.
-fn label_key(word: &Word) -> Checked<&str> {
-    let segment = |text: &str| {
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        text.len() <= 63
-            && ends(text.chars().next())
-            && ends(text.chars().next_back())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    let domain = |text: &str| text.len() <= 253 && !text.is_empty() && text.split('.').all(segment);
-    let is_key = |key: &str| match key.split_once('/') {
-        Some((prefix, name)) => domain(prefix) && segment(name),
-        None => segment(key),
-    };
-    // A word that neither sets nor removes has an empty key, which none may have.
-    let (key, value) = match word.text.split_once('=') {
-        Some(pair) => pair,
-        None => (word.text.strip_suffix('-').unwrap_or_default(), ""),
-    };
-    if is_key(key) && (value.is_empty() || segment(value)) {
-        return Ok(key);
-    }
-    Err(no(
-        Code::BadValue,
-        format!("{} is no label", quoted(&word.text)),
-        "write KEY=VALUE, or KEY- to remove one; letters, digits, `-`, `_` and `.`",
-    )
-    .over(word))
 }
 
 /// Verbs that need to be told which objects of the kind they mean, as kubectl demands.
 fn check_selection(parsed: &Parsed<Does>, target: &Target) -> Checked<()> {
-    let selected = ["selector", "field-selector"].iter().find(|long| parsed.value(long).is_some());
+    let meaning = parsed.verb.id.meaning();
+    if matches!(meaning.takes, Takes::New(_)) {
+        return Ok(());
+    }
+    let selects = |long: &&&str| meaning.choice != Choice::ByName && parsed.value(long).is_some();
+    let selected = ["selector", "field-selector"].iter().find(selects);
     if let (true, Some(long)) = (parsed.is_on("all"), selected) {
         return Err(no(
             Code::UnexpectedArgument,
@@ -258,30 +200,19 @@ fn check_selection(parsed: &Parsed<Does>, target: &Target) -> Checked<()> {
         ));
     }
     let open = !target.is_named() && selected.is_none() && !parsed.is_on("all");
-    if open && matches!(parsed.verb.id, Does::Delete | Does::Scale | Does::Label) {
-        return Err(no(
-            Code::MissingTarget,
-            format!("`kubectl {}` does not say which objects it means", parsed.verb.name),
-            "name them, or select them with `-l`, or say `--all`",
-        ));
-    }
-    if parsed.verb.id == Does::Scale && parsed.value("replicas").is_none() {
-        return Err(no(Code::MissingValue, "`kubectl scale` needs `--replicas`", "write `--replicas=3`"));
-    }
-    Ok(())
+    let way = match meaning.choice {
+        Choice::Demanded if open => "name them, or select them with `-l`, or say `--all`",
+        Choice::ByName if !target.is_named() => "name them",
+        Choice::Open | Choice::Demanded | Choice::ByName => return Ok(()),
+    };
+    Err(no(Code::MissingTarget, format!("`kubectl {}` does not say which objects it means", parsed.verb.name), way))
 }
 
 /// Verbs that only some kinds understand. Kinds of the catalog may understand them; kubectl knows.
-fn check_kinds(verb: Does, target: &Target) -> Checked<()> {
-    let known = match verb {
-        Does::Get | Does::Describe | Does::Delete | Does::Label => return Ok(()),
-        Does::Logs => LOGGING,
-        Does::Scale => SCALABLE,
-        Does::RolloutPause | Does::RolloutResume => PAUSABLE,
-        Does::RolloutStatus | Does::RolloutHistory | Does::RolloutRestart | Does::RolloutUndo => ROLLED_OUT,
-    };
+fn check_kinds(parsed: &Parsed<Does>, target: &Target) -> Checked<()> {
+    let known = parsed.verb.id.meaning().acts_on;
     let kinds = target.objects.kinds();
-    match kinds.iter().find(|kind| kind.built_in && !known.contains(&kind.id.as_str())) {
+    match kinds.iter().find(|kind| !known.is_empty() && kind.built_in && !known.contains(&kind.id.as_str())) {
         None => Ok(()),
         Some(kind) => Err(no(
             Code::BadValue,
@@ -291,20 +222,32 @@ fn check_kinds(verb: Does, target: &Target) -> Checked<()> {
     }
 }
 
-/// verb, objects, labels or container, place, flags in the table's order, output form.
-fn canonical(parsed: &Parsed<Does>, target: &Target, more: &[String], output: &Output) -> Checked<Argv> {
+/// Flags that are written in another way than as they are.
+const WRITTEN_ELSEWHERE: &[&str] = &["all-namespaces", "output", "template", "env", "list"];
+/// The same for a new pod, whose variables are flags.
+const WRITTEN_ELSEWHERE_OF_RUN: &[&str] = &["output", "template"];
+
+/// verb, what was said, place, flags in the table's order, output form, program.
+fn canonical(parsed: &Parsed<Does>, said: &Said, target: &Target, output: &Output) -> Checked<Argv> {
+    let verb = parsed.verb.id;
     let mut elements = vec![GRAMMAR.tool.to_owned()];
     elements.extend(parsed.verb.name.split(' ').map(str::to_owned));
-    if parsed.verb.id != Does::Logs || target.is_named() {
-        elements.extend(target.elements());
-    }
-    elements.extend(more.iter().cloned());
+    elements.extend(said.elements.iter().cloned());
     elements.extend(target.place_flag());
-    elements.extend(parsed.canonical_flags(&["all-namespaces", "output"]));
+    let elsewhere = match verb {
+        Does::Run => WRITTEN_ELSEWHERE_OF_RUN,
+        Does::CanI => &["all-namespaces"],
+        _ => WRITTEN_ELSEWHERE,
+    };
+    elements.extend(parsed.canonical_flags(elsewhere));
     let waits = parsed.value("watch").is_none_or(|given| given.value == "true");
-    if parsed.verb.id == Does::RolloutStatus && waits && parsed.value("timeout").is_none() {
-        elements.push(ROLLOUT_STATUS_WAIT.to_owned());
+    if ENDLESS.contains(&verb) && waits && parsed.value("timeout").is_none() {
+        elements.push(LONGEST_WAIT.to_owned());
     }
     elements.extend(output.flag());
+    if !said.program.is_empty() {
+        elements.push("--".to_owned());
+        elements.extend(said.program.iter().cloned());
+    }
     Argv::new(elements).map_err(|fault| broken(&fault))
 }

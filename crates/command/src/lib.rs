@@ -13,9 +13,11 @@ mod characters;
 mod countersign;
 mod custom;
 mod deploy;
+pub mod filters;
 mod gcloud;
 mod grammar;
 mod kubectl;
+mod manifest;
 mod no;
 mod normalise;
 mod own;
@@ -29,6 +31,7 @@ mod words;
 
 pub use countersign::{Countersign, Reference};
 pub use kubectl::kind_name;
+pub use manifest::{Attachment, Source, cut};
 pub use vocabulary::{CustomCommand, Vocabulary};
 
 use countersign_core::command::{Command, Tool};
@@ -39,11 +42,35 @@ use no::{Checked, Pointing, meant, no, quoted};
 use own::Own;
 use words::Word;
 
+/// The file of a catalogued repository that a line takes its manifest from, if it names one: whoever
+/// fetches it parses the line again with it as [`Context::attachment`].
+///
+/// # Errors
+/// A refusal as [`parse`] has it, when the file is not named as it must be.
+pub fn wants(text: &str, vocabulary: &Vocabulary) -> Result<Option<Source>, Box<Refusal>> {
+    let typed = words::split(&normalise::normalise(text)?)?;
+    let Some((first, rest)) = typed.command.split_first() else { return Ok(None) };
+    if first.text.strip_prefix('/').unwrap_or(&first.text) != "kubectl" {
+        return Ok(None);
+    }
+    let Some(source) = kubectl::apply::wants(rest)? else { return Ok(None) };
+    if vocabulary.repositories.contains(source.repository()) {
+        return Ok(Some(source));
+    }
+    Err(no(
+        Code::UnknownTarget,
+        format!("the catalog knows no repository {}", quoted(source.repository())),
+        meant(source.repository(), vocabulary.repositories.iter().map(String::as_str), "see `/countersign catalog`"),
+    ))
+}
+
 /// What the place of typing adds to the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// The chat channel's id, if there is one: it may stand for a cluster.
     pub channel: Option<String>,
+    /// The manifest that came with the text.
+    pub attachment: Option<Attachment>,
 }
 
 /// A text, understood.
@@ -66,7 +93,10 @@ pub enum Typed {
 pub fn verbs(tool: &Tool) -> Vec<&'static str> {
     match tool {
         Tool::Kubectl => kubectl::verbs(),
-        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence | Tool::Custom(_) => Vec::new(),
+        Tool::Tf => tf::verbs(),
+        Tool::Deploy => deploy::verbs(),
+        Tool::Silence => silence::verbs(),
+        Tool::Aws | Tool::Gcloud | Tool::Custom(_) => Vec::new(),
     }
 }
 
@@ -75,25 +105,50 @@ pub fn verbs(tool: &Tool) -> Vec<&'static str> {
 /// # Errors
 /// A refusal with code, column, rule and the way forward; columns count characters of `text` from 1.
 pub fn parse(text: &str, context: &Context, vocabulary: &Vocabulary) -> Result<Typed, Box<Refusal>> {
-    secret::check(text)?;
-    let words = words::split(&normalise::normalise(text)?)?;
-    for word in &words {
-        secret::check(&word.text).map_err(|refusal| refusal.over(word))?;
-        characters::check_scripts(word)?;
+    let (text, block) = manifest::cut(text)?;
+    let (text, both) = (text.as_str(), block.is_some() && context.attachment.is_some());
+    if both {
+        return Err(no(Code::BadManifest, "two manifests came with the command", "give one of them"));
     }
-    line(&words, context, vocabulary)
+    let context = &Context { attachment: block.or_else(|| context.attachment.clone()), ..context.clone() };
+    secret::check(text)?;
+    let typed = words::split(&normalise::normalise(text)?)?;
+    let first = typed.command.first().map_or("", |word| word.text.trim_start_matches('/'));
+    let mut before = "";
+    for word in typed.words() {
+        secret::check_word(first, before, &word.text).map_err(|refusal| refusal.over(word))?;
+        characters::check_scripts(word)?;
+        before = &word.text;
+    }
+    line(&typed, context, vocabulary)
 }
 
-fn line(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checked<Typed> {
-    let Some((first, rest)) = words.split_first() else {
+fn line(typed: &words::Line, context: &Context, vocabulary: &Vocabulary) -> Checked<Typed> {
+    let Some((first, rest)) = typed.command.split_first() else {
         return Err(no(Code::EmptyCommand, "there is no command", "see `/countersign help`"));
+    };
+    let run = |words: &[Word]| {
+        let (command, own) = command(words, context, vocabulary)?;
+        filters::behind(command, &typed.filters).map(|command| (command, own))
     };
     let name = first.text.strip_prefix('/').unwrap_or(&first.text);
     if name == "countersign" {
-        return countersign::parse(rest, |words| command(words, context, vocabulary).map(|(command, _)| command))
-            .map(Typed::Ask);
+        let mut has_command = false;
+        let asked = countersign::parse(rest, |words| {
+            has_command = true;
+            run(words).map(|(command, _)| command)
+        })?;
+        return match typed.filters.first().and_then(|words| words.first()).filter(|_| !has_command) {
+            None => Ok(Typed::Ask(asked)),
+            Some(filter) => Err(no(
+                Code::UnexpectedArgument,
+                "filters stand behind commands, and this is a question to Countersign",
+                "leave the filter away",
+            )
+            .over(filter)),
+        };
     }
-    command(words, context, vocabulary).map(|(command, own)| Typed::Run { command, reason: own.reason })
+    run(&typed.command).map(|(command, own)| Typed::Run { command, reason: own.reason })
 }
 
 /// Tools that need no entry of their own in the catalog's commands.
@@ -106,6 +161,18 @@ fn command(words: &[Word], context: &Context, vocabulary: &Vocabulary) -> Checke
     };
     let name = first.text.strip_prefix('/').unwrap_or(&first.text);
     match name {
+        "kubectl" if kubectl::apply::is_meant(rest, context.attachment.is_some()) => {
+            let attached = context.attachment.as_ref();
+            return kubectl::apply::parse(rest, attached, vocabulary, |own| on(own, context, vocabulary));
+        }
+        _ if context.attachment.is_some() => {
+            return Err(no(
+                Code::UnexpectedArgument,
+                "this command takes no manifest, and one came with it",
+                "leave the code block or file away",
+            )
+            .over(first));
+        }
         "kubectl" => return kubectl::parse(rest, vocabulary, |own| on(own, context, vocabulary)),
         "aws" => return aws::parse(first, rest, vocabulary),
         "gcloud" => return gcloud::parse(first, rest, vocabulary),
@@ -165,14 +232,19 @@ fn clusters(vocabulary: &Vocabulary) -> String {
 /// A refusal when grammar or catalog do not know it, or understand it as anything but exactly
 /// itself: other argv, mode or scope than the canonical ones.
 pub fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) -> Result<Command, Box<Refusal>> {
-    let found = match canonical.tool {
+    let command = match canonical.tool {
         Tool::Kubectl => {
             let words: Vec<Word> = canonical.argv.arguments().iter().map(|one| Word::untyped(one)).collect();
             let target = canonical.scope.target.as_deref().unwrap_or_default();
-            let (command, _) = kubectl::parse(&words, vocabulary, |_| cluster(target, vocabulary))?;
+            let attached = canonical.stdin.map(|it| Attachment { text: it.text().to_owned(), source: None });
+            let (command, _) = if kubectl::apply::is_meant(&words, attached.is_some()) {
+                kubectl::apply::parse(&words, attached.as_ref(), vocabulary, |_| cluster(target, vocabulary))?
+            } else {
+                kubectl::parse(&words, vocabulary, |_| cluster(target, vocabulary))?
+            };
             // The mode is not part of argv: a read has one, a change has the one that was decided.
             let mode = match command.preview() {
-                Some(_) => canonical.mode,
+                Some(_) => kubectl::apply::mode_again(&command, canonical.mode),
                 None => command.mode(),
             };
             Command::new(countersign_core::command::CommandParts { mode, ..command.parts().clone() })
@@ -194,6 +266,7 @@ pub fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) -> Result
         Tool::Deploy => deploy::parse_again(canonical, vocabulary)?,
         Tool::Silence => silence::parse_again(canonical, vocabulary)?,
     };
+    let found = filters::behind_again(command, canonical.filters)?;
     same(canonical, &found)?;
     Ok(found)
 }
@@ -204,8 +277,8 @@ fn same(canonical: &Canonical<'_>, found: &Command) -> Checked<()> {
         (canonical.argv != found.argv(), "the arguments"),
         (canonical.mode != found.mode(), "the mode"),
         (*canonical.scope != found.action().scope, "the scope"),
-        (canonical.stdin.is_some(), "the standard input"),
-        (!canonical.filters.is_empty(), "the filters"),
+        (canonical.stdin != found.stdin(), "the standard input"),
+        (canonical.filters != found.parts().filters, "the filters"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
         Some((_, what)) => Err(changed(what)),

@@ -26,10 +26,12 @@ const fn shape(what: &'static str, prefix: &'static str, follows: usize) -> Shap
     Shape { what, prefix, follows, alphabet: word }
 }
 
+const KEY_ID: &str = "an AWS access key id";
+
 /// Sources: the vendors' own documentation of their token formats.
 const SHAPES: &[Shape] = &[
-    Shape { what: "an AWS access key id", prefix: "AKIA", follows: 16, alphabet: upper },
-    Shape { what: "an AWS access key id", prefix: "ASIA", follows: 16, alphabet: upper },
+    Shape { what: KEY_ID, prefix: "AKIA", follows: 16, alphabet: upper },
+    Shape { what: KEY_ID, prefix: "ASIA", follows: 16, alphabet: upper },
     shape("a Slack token", "xoxb-", 8),
     shape("a Slack token", "xoxp-", 8),
     shape("a Slack token", "xoxa-", 8),
@@ -53,6 +55,15 @@ const SHAPES: &[Shape] = &[
     shape("a private key", "-----BEGIN", 0),
 ];
 
+/// Refuses a word that holds a credential, unless it is the value that the word before asks for.
+pub(crate) fn check_word(tool: &str, before: &str, word: &str) -> Checked<()> {
+    check(word).or_else(|refusal| {
+        let asked = before == "--access-key-id" || word.starts_with("--access-key-id=");
+        let together = format!("{tool} {before} {word}");
+        if asked && check(&together).is_ok() { Ok(()) } else { Err(refusal) }
+    })
+}
+
 /// Refuses a text that holds a credential.
 pub(crate) fn check(text: &str) -> Checked<()> {
     let found = SHAPES
@@ -71,10 +82,20 @@ pub(crate) fn check(text: &str) -> Checked<()> {
 }
 
 fn fits(shape: &Shape, text: &str, at: usize) -> bool {
-    let before = text.get(..at).and_then(|head| head.chars().next_back());
-    let apart = before.is_none_or(|c| !c.is_ascii_alphanumeric());
+    let head = text.get(..at).unwrap_or_default();
+    let apart = head.chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
     let rest = text.get(at + shape.prefix.len()..).unwrap_or_default();
-    apart && rest.chars().take_while(|c| (shape.alphabet)(*c)).count() >= shape.follows
+    let follows = rest.chars().take_while(|c| (shape.alphabet)(*c)).count();
+    let is_meant = shape.what == KEY_ID && follows == shape.follows && is_value_of_an_id(text, head);
+    apart && follows >= shape.follows && !is_meant
+}
+
+/// Whether what comes next is the value of `--access-key-id`, which only names a key: without it
+/// nobody could delete one.
+fn is_value_of_an_id(text: &str, head: &str) -> bool {
+    let of_aws = text.trim_start().trim_start_matches('/').starts_with("aws ");
+    let option = head.trim_end_matches(['\'', '"', '=', ' ']);
+    of_aws && option.ends_with("access-key-id") && option.len() < head.len()
 }
 
 /// RFC 7519 in compact form: a header and a payload that both begin with `{"` in base64url.
@@ -89,7 +110,7 @@ fn holds_jwt(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, check_word};
 
     #[test]
     fn credentials_are_noticed_and_not_repeated() {
@@ -104,6 +125,31 @@ mod tests {
             assert_eq!(refusal.code().as_str(), "secret-in-command");
             assert!(!format!("{refusal} {}", refusal.hint()).contains(rest));
         }
+    }
+
+    #[test]
+    fn an_access_key_is_named_by_its_id_and_by_nothing_more() {
+        let id = "AKIAABCDEFGHIJKLMNOP";
+        for fine in [
+            format!("/aws dev iam delete-access-key --access-key-id {id} --user-name a"),
+            format!("aws dev sts get-access-key-info --access-key-id={id}"),
+            format!("aws dev sts get-access-key-info --access-key-id '{id}'"),
+        ] {
+            assert!(check(&fine).is_ok(), "{fine}");
+        }
+        for typed in [
+            format!("/kubectl get pods --access-key-id {id}"),
+            format!("/aws dev iam delete-access-key --access-key-id x --user-name {id}"),
+            format!("/aws dev iam delete-access-key --access-key-id {id} {id}"),
+            format!("/aws dev iam delete-access-key --access-key-id {id}QRS"),
+            format!("/aws dev ssm put-parameter --name my-access-key-id-{id} --value x"),
+            format!("/aws dev iam delete-access-key --access-key-id {id} --x ghp_abcdefghijklmnopqrstuvwxyz"),
+        ] {
+            assert!(check(&typed).is_err(), "{typed}");
+        }
+        assert!(check_word("aws", "--access-key-id", id).is_ok());
+        assert!(check_word("aws", "dev", &format!("--access-key-id={id}")).is_ok());
+        assert!(check_word("aws", "--user-name", id).is_err() && check_word("kubectl", "--access-key-id", id).is_err());
     }
 
     #[test]

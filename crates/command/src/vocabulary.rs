@@ -73,6 +73,8 @@ pub struct Stack {
 pub struct Service {
     /// Where it can be deployed to.
     pub environments: BTreeSet<String>,
+    /// What a version must look like, beyond being a tag or a digest.
+    pub versions: Option<Pattern>,
 }
 
 /// An Alertmanager.

@@ -1,8 +1,10 @@
 //! Splits normalised text into words, as a POSIX shell does, and refuses what a shell would act on.
 //!
 //! **Invariant:** no shell is ever started, so an unquoted character that only a shell gives a
-//! meaning is refused where it stands; inside single quotes everything is itself.
+//! meaning is refused where it stands; inside single quotes everything is itself. The one exception
+//! is `|`, behind which stand the words of a filter.
 
+use crate::filters::FILTERS;
 use crate::no::{Checked, Pointing, no};
 use crate::normalise::Glyph;
 use countersign_core::refusal::Code;
@@ -25,21 +27,43 @@ impl Word {
     }
 }
 
+/// A line, split at its pipes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// The words before the first pipe.
+    pub(crate) command: Vec<Word>,
+    /// The words behind each pipe; at least one each.
+    pub(crate) filters: Vec<Vec<Word>>,
+}
+
+impl Line {
+    /// All words of the line.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &Word> {
+        self.command.iter().chain(self.filters.iter().flatten())
+    }
+}
+
 /// Splits.
-pub(crate) fn split(glyphs: &[Glyph]) -> Checked<Vec<Word>> {
-    let mut splitter = Splitter { glyphs, next: 0, words: Vec::new(), open: None };
+pub(crate) fn split(glyphs: &[Glyph]) -> Checked<Line> {
+    let mut splitter = Splitter { glyphs, next: 0, words: Vec::new(), open: None, pipe: None, before: Vec::new() };
     while let Some(glyph) = splitter.take() {
         splitter.unquoted(glyph)?;
     }
-    splitter.close();
-    Ok(splitter.words)
+    splitter.part()?;
+    let mut parts = splitter.before.into_iter();
+    Ok(Line { command: parts.next().unwrap_or_default(), filters: parts.collect() })
 }
 
 struct Splitter<'a> {
     glyphs: &'a [Glyph],
     next: usize,
+    /// The words since the last pipe.
     words: Vec<Word>,
     open: Option<Word>,
+    /// The last pipe, if there was one.
+    pipe: Option<Glyph>,
+    /// The words between pipes that were left behind.
+    before: Vec<Vec<Word>>,
 }
 
 impl Splitter<'_> {
@@ -64,9 +88,26 @@ impl Splitter<'_> {
         self.words.extend(self.open.take());
     }
 
+    /// Ends what began at the last pipe, or at the line's beginning.
+    fn part(&mut self) -> Checked<()> {
+        self.close();
+        match self.pipe {
+            Some(pipe) if self.words.is_empty() => {
+                let sentence = format!("there is no filter after `|` at column {}", pipe.column);
+                return Err(no(Code::MissingValue, sentence, FILTERS).at_column(pipe.column, pipe.length));
+            }
+            _ => self.before.push(std::mem::take(&mut self.words)),
+        }
+        Ok(())
+    }
+
     fn unquoted(&mut self, glyph: Glyph) -> Checked<()> {
         match glyph.c {
             ' ' => self.close(),
+            '|' if !matches!(self.peek(), Some('|' | '&')) => {
+                self.part()?;
+                self.pipe = Some(glyph);
+            }
             '\'' => self.single(glyph)?,
             '"' => self.double(glyph)?,
             '\\' => {
@@ -131,25 +172,25 @@ impl Splitter<'_> {
         let next = self.peek();
         let begins = self.open.is_none();
         match glyph.c {
-            '|' if next != Some('|') => Some(
-                no(
-                    Code::NotAvailableYet,
-                    format!("filters after `|` at column {} are not available yet", glyph.column),
-                    "leave the filter away, or put the character in single quotes",
-                )
-                .at_column(glyph.column, glyph.length),
-            ),
-            '|' => Some(syntax("||", glyph)),
+            '|' => Some(syntax(if next == Some('&') { "|&" } else { "||" }, glyph)),
             '$' if next == Some('(') => Some(syntax("$(", glyph)),
             '&' if next == Some('&') => Some(syntax("&&", glyph)),
-            ';' | '&' | '$' | '(' | ')' | '`' | '<' | '>' | '*' | '?' | '[' | ']' | '{' | '}' => {
-                Some(syntax(glyph.c.encode_utf8(&mut [0; 4]), glyph))
-            }
-            '~' | '#' if begins => Some(syntax(glyph.c.encode_utf8(&mut [0; 4]), glyph)),
-            // Interactive shells replace `!word` by history and leave `!=` alone.
-            '!' if next != Some('=') => Some(syntax("!", glyph)),
+            ';' | '&' | '$' | '`' | '<' | '>' => Some(syntax(glyph.c.encode_utf8(&mut [0; 4]), glyph)),
+            // At the start of a word they group commands, name a home and begin a comment.
+            '~' | '#' | '(' | ')' if begins => Some(syntax(glyph.c.encode_utf8(&mut [0; 4]), glyph)),
+            // To a shell `{a,b}` and `{1..3}` are several words, and nobody knows which were meant.
+            '{' if self.is_several_words() => Some(syntax("{", glyph)),
+            // What is left a shell hands on as it is when no file fits: `*`, `?`, `[0]`, `{.name}`, `!x`.
             _ => None,
         }
+    }
+
+    /// Whether the brace that was just read would be expanded.
+    fn is_several_words(&self) -> bool {
+        let rest = self.glyphs.get(self.next..).unwrap_or_default();
+        let inside: String = rest.iter().map(|glyph| glyph.c).take_while(|c| !matches!(c, ' ' | '}')).collect();
+        let sequence = inside.split_once("..").is_some_and(|(from, to)| !from.is_empty() && !to.is_empty());
+        inside.contains(',') || sequence
     }
 }
 
@@ -191,7 +232,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn words(text: &str) -> Checked<Vec<String>> {
-        Ok(split(&normalise(text)?)?.into_iter().map(|word| word.text).collect())
+        Ok(split(&normalise(text)?)?.command.into_iter().map(|word| word.text).collect())
     }
 
     #[track_caller]
@@ -217,6 +258,35 @@ mod tests {
         splits("env!=prod a~b a#b", expect![[r#"["env!=prod", "a~b", "a#b"]"#]]);
     }
 
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "reads better in tables of cases")]
+    fn pipes(text: &str, want: Expect) {
+        let line = split(&normalise(text).unwrap()).unwrap();
+        let texts = |words: &[Word]| words.iter().map(|word| (word.text.clone(), word.column)).collect::<Vec<_>>();
+        let filters: Vec<_> = line.filters.iter().map(|words| texts(words)).collect();
+        want.assert_eq(&format!("{:?} {filters:?}", texts(&line.command)));
+    }
+
+    #[test]
+    fn a_pipe_begins_a_filter_and_in_quotes_it_is_itself() {
+        pipes("a b | wc -l", expect![[r#"[("a", 1), ("b", 3)] [[("wc", 7), ("-l", 10)]]"#]]);
+        pipes("a|x|y z", expect![[r#"[("a", 1)] [[("x", 3)], [("y", 5), ("z", 7)]]"#]]);
+        pipes(r#"a '|' "|" \| x"#, expect![[r#"[("a", 1), ("|", 3), ("|", 7), ("|", 11), ("x", 14)] []"#]]);
+        pipes("| x", expect![[r#"[] [[("x", 3)]]"#]]);
+        refused("a | ", expect!["there is no filter after `|` at column 3"]);
+        refused("a | | x", expect!["there is no filter after `|` at column 3"]);
+        refused("a | x |", expect!["there is no filter after `|` at column 7"]);
+    }
+
+    /// There is no shell, and no folder whose files could take their place.
+    #[test]
+    fn p15_patterns_are_themselves() {
+        splits("p* a? x[0] !x get !!", expect![[r#"["p*", "a?", "x[0]", "!x", "get", "!!"]"#]]);
+        splits("jsonpath={.items[*].metadata.name}", expect![[r#"["jsonpath={.items[*].metadata.name}"]"#]]);
+        splits("go-template={{.x}} {..name}", expect![[r#"["go-template={{.x}}", "{..name}"]"#]]);
+        splits("--format=value(name)", expect![[r#"["--format=value(name)"]"#]]);
+    }
+
     #[test]
     fn p15_no_shell_syntax() {
         refused("get pods; rm x", expect!["`;` is not allowed at column 9"]);
@@ -229,13 +299,16 @@ mod tests {
         refused("get pods && x", expect!["`&&` is not allowed at column 10"]);
         refused("get pods &", expect!["`&` is not allowed at column 10"]);
         refused("get pods || x", expect!["`||` is not allowed at column 10"]);
-        refused("get pods | wc", expect!["filters after `|` at column 10 are not available yet"]);
+        refused("get pods |& wc", expect!["`|&` is not allowed at column 10"]);
+        refused("get pods | wc; x", expect!["`;` is not allowed at column 14"]);
+        refused("get pods | `id`", expect!["a backtick is not allowed at column 12"]);
+        refused("get pods | wc > x", expect!["`>` is not allowed at column 15"]);
         refused("get > x", expect!["`>` is not allowed at column 5"]);
-        refused("get p*", expect!["`*` is not allowed at column 6"]);
         refused("get {a,b}", expect!["`{` is not allowed at column 5"]);
         refused("get ~/x", expect!["`~` is not allowed at column 5"]);
         refused("get pods # x", expect!["`#` is not allowed at column 10"]);
-        refused("get !!", expect!["`!` is not allowed at column 5"]);
+        refused("get (x)", expect!["`(` is not allowed at column 5"]);
+        refused("get x{1..3}", expect!["`{` is not allowed at column 6"]);
         refused("get 'x", expect!["a single quote is not closed; it stands at column 5"]);
         refused("get \"x", expect!["a double quote is not closed; it stands at column 5"]);
         refused("get \\", expect!["`\\` at the end escapes nothing; it stands at column 5"]);

@@ -62,6 +62,8 @@ pub(crate) struct WholeView {
     pub(crate) elements: Vec<Shown>,
     pub(crate) filters: Vec<Vec<Shown>>,
     pub(crate) stdin: Option<String>,
+    /// The manifest of that digest, a line each.
+    pub(crate) input: Vec<Shown>,
     pub(crate) resources: Vec<Shown>,
     pub(crate) effect: Vec<Shown>,
     pub(crate) pool: Shown,
@@ -150,6 +152,7 @@ impl WholeView {
             elements: all_shown(card.argv.elements()),
             filters: card.filters.iter().map(|filter| all_shown(filter.elements())).collect(),
             stdin: card.stdin.map(|digest| digest.to_string()),
+            input: all_shown(&card.input_lines()?),
             resources: card.resources.iter().map(|one| Shown::of(one.as_str())).collect(),
             effect: all_shown(&effect),
             pool: Shown::of(&card.pool),

@@ -48,6 +48,8 @@ pub(crate) struct Line {
     nonce: String,
     text: String,
     #[serde(default)]
+    manifest: String,
+    #[serde(default)]
     thread: String,
 }
 
@@ -69,6 +71,7 @@ pub(crate) async fn say(
         channel: None,
         thread: thread.map(|id| ThreadId::new(id.to_string())),
         text: line.text.clone(),
+        manifest: Some(line.manifest).filter(|manifest| !manifest.trim().is_empty()),
         nonce: line.nonce.clone(),
         at: desk.front.clock.now(),
     };

@@ -40,8 +40,8 @@ use std::fmt;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// The largest form that is read, in bytes.
-const BODY_LIMIT_BYTES: usize = 64 * 1024;
+/// The largest form that is read, in bytes: a manifest of 256 KiB, three bytes for each when they are escaped.
+const BODY_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// Where random bytes come from: 256 bits a call.
 pub type Random = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;

@@ -4,7 +4,7 @@
 //! tool's name, and its canonical argv parses to itself.
 
 use crate::action::Action;
-use crate::digest::Digest;
+use crate::input::Input;
 use crate::tier::Mode;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -171,8 +171,12 @@ impl fmt::Display for Argv {
 pub enum EffectForm {
     /// Step 1 prints the objects as they are, step 2 as they would be (`-o json` both).
     KubernetesDiff,
-    /// The one step prints the objects that would go or be acted on (`-o json`).
+    /// Each step prints objects that would go or be acted on (`-o json`): one step of most verbs;
+    /// of `drain` the node and then the pods on it, of which those that stay are left out.
     KubernetesObjects,
+    /// The one step is a server dry run, which prints the objects that would be made (`-o json`):
+    /// all of each is new.
+    KubernetesCreated,
     /// Step 1 prints the objects as they are; step 2 is the dry run, which must succeed, and
     /// whose output is the old object: the difference is `/spec/replicas` and argv's number.
     KubernetesScale,
@@ -207,8 +211,8 @@ pub struct CommandParts {
     pub action: Action,
     /// How to see the effect first; `None` when the verb has no preview.
     pub preview: Option<PreviewPlan>,
-    /// SHA-256 of what goes to standard input, if anything does.
-    pub stdin: Option<Digest>,
+    /// What goes to standard input, if anything does.
+    pub stdin: Option<Input>,
     /// Filters over the output, each an exact argv.
     pub filters: Vec<Argv>,
 }
@@ -273,6 +277,12 @@ impl Command {
     #[must_use]
     pub const fn action(&self) -> &Action {
         &self.0.action
+    }
+
+    /// What goes to standard input.
+    #[must_use]
+    pub const fn stdin(&self) -> Option<&Input> {
+        self.0.stdin.as_ref()
     }
 
     /// How to see the effect first.

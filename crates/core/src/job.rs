@@ -10,6 +10,7 @@ use crate::decision::{Decision, DecisionBytes};
 use crate::digest::Digest;
 use crate::effect::Effect;
 use crate::id::InvocationId;
+use crate::input::{self, Input};
 use crate::invocation::{expired, judge};
 use crate::policy::{Allowance, Canonical, Confirmation, Facts, Policy};
 use crate::principal::Principal;
@@ -28,12 +29,14 @@ use serde::{Deserialize, Serialize};
 pub struct Job {
     v: u32,
     decision: DecisionBytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
     expires_at: Timestamp,
 }
 
 impl Job {
-    pub(crate) const fn new(decision: DecisionBytes, expires_at: Timestamp) -> Self {
-        Self { v: 1, decision, expires_at }
+    pub(crate) const fn new(decision: DecisionBytes, input: Option<Input>, expires_at: Timestamp) -> Self {
+        Self { v: 1, decision, input, expires_at }
     }
 }
 
@@ -52,11 +55,13 @@ impl Sealable for Job {
 pub struct Preview {
     v: u32,
     draft: DecisionBytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
 }
 
 impl Preview {
-    pub(crate) const fn new(draft: DecisionBytes) -> Self {
-        Self { v: 1, draft }
+    pub(crate) const fn new(draft: DecisionBytes, input: Option<Input>) -> Self {
+        Self { v: 1, draft, input }
     }
 }
 
@@ -149,7 +154,7 @@ impl OpenPreview {
     /// # Errors
     /// A refusal when the worker's own answer is no, or is about something else.
     pub fn decide_again(self, policy: &dyn Policy, facts: &Facts, pool: &str) -> Result<Warrant, Box<Refusal>> {
-        let again = again(&self.preview.draft, policy, facts, pool)?;
+        let again = again(&self.preview.draft, self.preview.input.as_ref(), policy, facts, pool)?;
         Ok(Warrant::new(
             Errand::Preview,
             self.preview.draft,
@@ -193,7 +198,7 @@ impl OpenJob {
             return Err(Box::new(expired(self.job.expires_at)));
         }
         let decision = self.job.decision;
-        let again = again(&decision, policy, facts, pool)?;
+        let again = again(&decision, self.job.input.as_ref(), policy, facts, pool)?;
         let agreed = agreed(&decision, &again.allowance, ballots, verifier, facts)?;
         let approved = approved_effect(&decision, effect, verifier, facts.now())?;
         if approved.is_none() && agreed.was_asked && again.command.preview().is_some() {
@@ -220,7 +225,13 @@ pub(crate) struct Again {
     pub(crate) requester: Principal,
 }
 
-fn again(bytes: &DecisionBytes, policy: &dyn Policy, facts: &Facts, pool: &str) -> Result<Again, Box<Refusal>> {
+fn again(
+    bytes: &DecisionBytes,
+    input: Option<&Input>,
+    policy: &dyn Policy,
+    facts: &Facts,
+    pool: &str,
+) -> Result<Again, Box<Refusal>> {
     let decision = bytes.decision();
     if decision.pool != pool {
         return Err(Box::new(Refusal::new(
@@ -232,12 +243,15 @@ fn again(bytes: &DecisionBytes, policy: &dyn Policy, facts: &Facts, pool: &str) 
     if decision.subject != "command" {
         return Err(Box::new(changed("the decision is not about a command")));
     }
+    if !input::is_of(input, decision.stdin) {
+        return Err(Box::new(changed("the text for standard input is not the one that was decided about")));
+    }
     let command = policy.parse_again(&Canonical {
         tool: &decision.tool,
         argv: &decision.argv,
         mode: decision.mode,
         scope: &decision.scope,
-        stdin: decision.stdin,
+        stdin: input,
         filters: &decision.filters,
     })?;
     same_command(decision, &command)?;
@@ -255,7 +269,7 @@ fn same_command(decision: &Decision, command: &Command) -> Result<(), Box<Refusa
         ("mode", parts.mode == decision.mode),
         ("scope", parts.action.scope == decision.scope),
         ("resources", parts.action.resources == decision.resources),
-        ("standard input", parts.stdin == decision.stdin),
+        ("standard input", input::is_of(parts.stdin.as_ref(), decision.stdin)),
         ("filters", parts.filters == decision.filters),
     ];
     match same.iter().find(|(_, same)| !same) {

@@ -14,6 +14,7 @@ pub mod decision;
 pub mod digest;
 pub mod effect;
 pub mod id;
+pub mod input;
 pub mod invocation;
 pub mod job;
 pub mod outcome;

@@ -6,6 +6,7 @@
 use crate::action::Scope;
 use crate::command::{Argv, Command, Tool};
 use crate::digest::Digest;
+use crate::input::Input;
 use crate::principal::{Principal, SubjectId};
 use crate::quorum::Quorum;
 use crate::refusal::Refusal;
@@ -154,7 +155,7 @@ pub struct Canonical<'a> {
     /// Where; a cluster is not part of kubectl's argv.
     pub scope: &'a Scope,
     /// What goes to standard input.
-    pub stdin: Option<Digest>,
+    pub stdin: Option<&'a Input>,
     /// Filters over the output.
     pub filters: &'a [Argv],
 }

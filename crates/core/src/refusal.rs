@@ -71,6 +71,10 @@ codes! {
     WorkerFiles = "worker-files",
     /// The text holds a secret.
     SecretInCommand = "secret-in-command",
+    /// The command takes its objects from a manifest, and none came with it.
+    MissingManifest = "missing-manifest",
+    /// The manifest cannot be read, or can be read in more than one way.
+    BadManifest = "bad-manifest",
     /// The verb has no preview; it runs only with `--apply`.
     NeedsApply = "needs-apply",
     /// Known and not shipped yet.

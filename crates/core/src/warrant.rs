@@ -27,6 +27,7 @@ use crate::command::{Argv, Command, EffectForm};
 use crate::decision::DecisionBytes;
 use crate::effect::Effect;
 use crate::id::InvocationId;
+use crate::input::Input;
 use crate::job::{Again, only_looks};
 use crate::policy::{Allowance, PolicyDigests};
 use crate::principal::Principal;
@@ -74,6 +75,11 @@ impl CredentialClass {
         }
     }
 }
+
+/// The argument by which a step says that it reads its objects from standard input.
+///
+/// Source: `kubectl apply --help`, "-f, --filename"; `-` is standard input.
+pub const READS_INPUT: &str = "--filename=-";
 
 /// A job the worker decided again: permission to run it once, when it is on record.
 #[derive(Debug)]
@@ -192,6 +198,14 @@ impl Warrant {
             (true, None) => Vec::new(),
             (false, _) => vec![self.command.argv().clone()],
         }
+    }
+
+    /// What one of [`steps`](Self::steps) gets on standard input: the command's input, for a step
+    /// that reads its objects from there.
+    #[must_use]
+    pub fn input_of(&self, step: &Argv) -> Option<&Input> {
+        let reads = step.arguments().iter().any(|element| element == READS_INPUT);
+        self.command.stdin().filter(|_| reads)
     }
 
     /// How the output of a preview's steps is read; `None` when the command itself runs.

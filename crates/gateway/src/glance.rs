@@ -130,7 +130,8 @@ impl Gateway {
         let name = self.name_of(it.requester()).await;
         let receipt = it.receipt().clone();
         let thread = ThreadId::new(receipt.thread.clone());
-        View::new(thread, receipt, name, decision.clone(), it.reasons().to_vec(), state)
+        let view = View::new(thread, receipt, name, decision.clone(), it.reasons().to_vec(), state);
+        View { input: it.input().cloned(), ..view }
     }
 
     pub(crate) async fn name_of(&self, who: &SubjectId) -> String {

@@ -8,10 +8,8 @@ use countersign_chat::{Answer, Fold, FoldLimits, Notice, OutputPart, State};
 use countersign_command::{Countersign, Reference};
 use countersign_core::command::Command;
 use countersign_core::id::InvocationId;
-use countersign_core::invocation::{Invocation, Receipt, Ruling};
-use countersign_core::policy::Facts;
 use countersign_core::refusal::{Code, Refusal};
-use countersign_core::subject::Subject;
+use countersign_policy::{answer, menu, told, who};
 use countersign_queue::{Entry, Papers, Progress};
 
 /// As many feed entries as one answer reads.
@@ -20,7 +18,10 @@ const FEED_ENTRIES: usize = 4_096;
 impl Gateway {
     pub(crate) async fn answer(&self, asker: &Asker, ask: Countersign) -> Answer {
         match ask {
-            Countersign::Help { topic } => Answer::Said(Notice::Help { rows: self.help(topic.as_deref()) }),
+            Countersign::Help { topic } => match self.help(asker, topic.as_deref()) {
+                Ok(rows) => Answer::Said(Notice::Help { rows }),
+                Err(refusal) => self.refused(asker, *refusal).await,
+            },
             Countersign::Catalog => listed("Catalog", self.catalog()),
             Countersign::Pending => match self.waiting().await {
                 Ok(items) => Answer::Said(Notice::Pending { items }),
@@ -30,31 +31,44 @@ impl Gateway {
             Countersign::Status(which) => self.status(asker, &which).await,
             Countersign::Logs(which) => self.logs(asker, &which).await,
             Countersign::Cancel(which) => self.cancel_by_text(asker, &which).await,
-            Countersign::CanI(command) => self.can_i(asker, *command),
+            Countersign::CanI(command) => self.can_i(asker, &command),
+            Countersign::WhoCan(command) => self.who_can(asker, &command),
         }
     }
 
-    fn help(&self, topic: Option<&str>) -> Vec<Row> {
-        let policy = self.parts().policy.current();
-        let vocabulary = policy.vocabulary();
-        let mut rows = vec![
-            Row::new("/kubectl get pods -n payments --context prod", "look; answers at once"),
-            Row::new("/kubectl delete pod NAME -n NS --context prod", "shows what would happen, changes nothing"),
-            Row::new("… --apply", "asks for it to be done; who must agree stands on the card"),
-        ];
-        rows.extend(vocabulary.commands.values().map(|command| {
-            let example = command.examples.first().map_or_else(|| format!("/{}", command.name), Clone::clone);
-            Row::new(example, command.description.clone())
-        }));
-        rows.extend([
-            Row::new("/countersign can-i kubectl delete …", "whether you may, and who must agree"),
-            Row::new("/countersign pending | status ID | logs ID | cancel ID", "about requests"),
-            Row::new("/countersign catalog | whoami", "about targets and about you"),
-        ]);
-        match topic {
-            Some(topic) => rows.into_iter().filter(|row| row.label.contains(topic)).collect(),
-            None => rows,
+    /// Who asks, as policy is asked about them now.
+    fn asked_by(&self, asker: &Asker) -> answer::Asker {
+        answer::Asker {
+            principal: asker.principal.clone(),
+            channel: asker.typed.channel.clone(),
+            attachment: None,
+            now: self.parts().clock.now(),
         }
+    }
+
+    /// What this person can do, and how to ask.
+    fn help(&self, asker: &Asker, topic: Option<&str>) -> Result<Vec<Row>, Box<Refusal>> {
+        let policy = self.parts().policy.current();
+        let dishes = menu::menu(&policy, &self.asked_by(asker), topic)?;
+        let mut rows: Vec<Row> = dishes.into_iter().map(|dish| Row::new(dish.label, dish.says)).collect();
+        if topic.is_none() {
+            if rows.is_empty() {
+                rows.push(Row::new(
+                    "nothing yet",
+                    "no role of yours permits anything here; ask whoever keeps rbac.yaml",
+                ));
+            }
+            rows.extend([
+                Row::new("without --apply", "shows what would happen, changes nothing"),
+                Row::new("--apply", "asks for it to be done; who must agree stands on the card"),
+                Row::new("/countersign help TOOL", "what you can do with it"),
+                Row::new("/countersign can-i COMMAND", "whether you may, and who must agree"),
+                Row::new("/countersign who-can COMMAND", "who could run it, and who could agree"),
+                Row::new("/countersign pending | status ID | logs ID | cancel ID", "about requests"),
+                Row::new("/countersign catalog | whoami", "about targets and about you"),
+            ]);
+        }
+        Ok(rows)
     }
 
     fn catalog(&self) -> Vec<Row> {
@@ -165,48 +179,23 @@ impl Gateway {
     }
 
     /// Policy evaluated for the asker, without asking for anything.
-    fn can_i(&self, asker: &Asker, command: Command) -> Answer {
-        let parts = self.parts();
-        let policy = parts.policy.current();
-        let facts = Facts::new(parts.clock.now(), [asker.principal.clone()]);
-        let receipt = Receipt {
-            id: asker.id,
-            deployment: parts.deployment.clone(),
-            account: asker.typed.account.clone(),
-            thread: String::new(),
-            channel: asker.typed.channel.clone(),
-            typed: asker.typed.text.clone(),
-            reason: None,
-            at: asker.typed.at,
-        };
-        let shown = command.argv().to_string();
-        let it = Invocation::receive(receipt, asker.principal.clone(), Subject::Command(Box::new(command)));
-        match it.decide(policy.as_ref(), &facts, &[]) {
-            Ruling::Denied(denied) => Answer::Said(Notice::Refused { refusal: denied.refusal, typed: None }),
-            Ruling::Cleared(it) => {
-                let decision = it.decision().decision();
-                listed(
-                    "Yes",
-                    vec![
-                        Row::new("command", shown),
-                        Row::new("tier", format!("{}, {}", decision.tier, decision.reversibility)),
-                        Row::new("approval", "nobody needs to agree"),
-                        Row::new("because", it.granted_by().join(", ")),
-                    ],
-                )
-            }
-            Ruling::Pending(it) => {
-                let decision = it.draft().decision();
-                let mut rows = vec![
-                    Row::new("command", shown),
-                    Row::new("tier", format!("{}, {}", decision.tier, decision.reversibility)),
-                ];
-                let rules = decision.rules.iter();
-                rows.extend(rules.map(|rule| Row::new("approval", format!("{} (rule {})", rule.quorum, rule.id))));
-                rows.push(Row::new("because", it.granted_by().join(", ")));
-                listed("Yes, if people agree", rows)
-            }
+    fn can_i(&self, asker: &Asker, command: &Command) -> Answer {
+        let policy = self.parts().policy.current();
+        let asked = self.asked_by(asker);
+        let answer = answer::decide(&policy, &asked, command);
+        if let Some(refusal) = answer.refusal {
+            return Answer::Said(Notice::Refused { refusal, typed: None });
         }
+        let rows = told::told(&policy, &asked, &answer).into_iter().map(|line| Row::new(line.label, line.says));
+        listed(told::title(&answer), rows.collect())
+    }
+
+    /// Policy evaluated for everybody whom its rules tell apart.
+    fn who_can(&self, asker: &Asker, command: &Command) -> Answer {
+        let found = who::who_can(&self.parts().policy.current(), &self.asked_by(asker), command);
+        let rows = found.told().into_iter().map(|(label, says)| Row::new(label, says));
+        let title = if found.at_once.is_empty() && found.if_agreed.is_empty() { "Nobody" } else { "Who can" };
+        listed(title, std::iter::once(Row::new("command", command.argv().to_string())).chain(rows).collect())
     }
 }
 

@@ -1,11 +1,14 @@
 //! From typed text to a ruling.
 
 use crate::Gateway;
+use crate::manifest;
 use crate::records::unwritten;
+use crate::unserved::unserved;
 use crate::view::View;
 use countersign_chat::{Answer, EffectView, Membership, NewThread, Notice, State, ThreadId, Typed};
+use countersign_command::Attachment;
 use countersign_core::command::Command;
-use countersign_core::decision::DecisionBytes;
+use countersign_core::decision::{Decision, DecisionBytes};
 use countersign_core::id::{InvocationId, Origin};
 use countersign_core::invocation::{Cleared, Invocation, Pending, Receipt, Ruling};
 use countersign_core::policy::Facts;
@@ -26,10 +29,13 @@ pub(crate) struct Asker {
     pub(crate) typed: Typed,
     pub(crate) principal: Principal,
     pub(crate) id: InvocationId,
+    /// What came with the line, or why it cannot be taken.
+    pub(crate) manifest: Result<Option<Attachment>, Box<Refusal>>,
 }
 
 impl Gateway {
     pub(crate) async fn typed(&self, typed: Typed) -> Answer {
+        let (typed, manifest) = manifest::apart(typed);
         let parts = self.parts();
         let account = &typed.account;
         let origin =
@@ -48,7 +54,7 @@ impl Gateway {
             Ok(principal) => principal,
             Err(refusal) => return self.refuse_stranger(id, &typed, *refusal).await,
         };
-        Box::pin(self.understood(Asker { typed, principal, id })).await
+        Box::pin(self.understood(Asker { typed, principal, id, manifest })).await
     }
 
     /// Who an account belongs to, if they may ask or agree at all.
@@ -81,7 +87,11 @@ impl Gateway {
 
     async fn understood(&self, asker: Asker) -> Answer {
         let policy = self.parts().policy.current();
-        let context = countersign_command::Context { channel: asker.typed.channel.clone() };
+        let attachment = match self.attachment(&asker, &policy).await {
+            Ok(attachment) => attachment,
+            Err(refusal) => return self.refused(&asker, *refusal).await,
+        };
+        let context = countersign_command::Context { channel: asker.typed.channel.clone(), attachment };
         match countersign_command::parse(&asker.typed.text, &context, policy.vocabulary()) {
             Err(refusal) => self.refused(&asker, *refusal).await,
             Ok(countersign_command::Typed::Ask(ask)) => self.answer(&asker, ask).await,
@@ -117,14 +127,19 @@ impl Gateway {
         }
         let facts = Facts::new(parts.clock.now(), [asker.principal.clone()]);
         let policy = parts.policy.current();
+        self.beside_shadow(&asker, &command, facts.now());
         let it = Invocation::receive(receipt, asker.principal.clone(), Subject::Command(Box::new(command)));
-        match it.decide(policy.as_ref(), &facts, &[]) {
+        let ruling = it.decide(policy.as_ref(), &facts, &[]);
+        if let Some(refusal) = decision_of(&ruling).and_then(unserved) {
+            return self.refused(&asker, refusal).await;
+        }
+        match ruling {
             Ruling::Denied(denied) => self.refused(&asker, denied.refusal).await,
             Ruling::Pending(it) if it.receipt().reason.is_none() && needs_reason(&policy, &it) => {
                 self.refused(&asker, reason_missing()).await
             }
-            Ruling::Cleared(it) => self.cleared_at_once(&asker, it).await,
-            Ruling::Pending(it) => self.pending(&asker, it).await,
+            Ruling::Cleared(it) => Box::pin(self.cleared_at_once(&asker, it)).await,
+            Ruling::Pending(it) => Box::pin(self.pending(&asker, it)).await,
         }
     }
 
@@ -219,7 +234,7 @@ impl Gateway {
     ) {
         let reasons = it.reasons().to_vec();
         let view = View::new(thread, it.receipt().clone(), asker.principal.name.clone(), decision, reasons, state);
-        self.put_view(asker.id, view);
+        self.put_view(asker.id, View { input: it.input().cloned(), ..view });
         // Before it is on the board, so that no sweeper takes it for abandoned.
         self.watch(asker.id).await;
     }
@@ -233,6 +248,15 @@ impl Gateway {
             self.follow(id);
         }
         Answer::Refused(refusal)
+    }
+}
+
+/// What was decided, unless it was no.
+fn decision_of(ruling: &Ruling) -> Option<&Decision> {
+    match ruling {
+        Ruling::Denied(_) => None,
+        Ruling::Pending(it) => Some(it.draft().decision()),
+        Ruling::Cleared(it) => Some(it.decision().decision()),
     }
 }
 

@@ -3,6 +3,7 @@
 use countersign_chat::{Card, Cast, Choice, EffectView, Fold, FoldLimits, Notice, RuleProgress, State, ThreadId};
 use countersign_core::decision::DecisionBytes;
 use countersign_core::digest::Digest;
+use countersign_core::input::Input;
 use countersign_core::invocation::Receipt;
 use countersign_core::policy::Confirmation;
 use countersign_core::principal::SubjectId;
@@ -20,6 +21,8 @@ pub(crate) struct View {
     pub(crate) receipt: Receipt,
     pub(crate) requester: String,
     pub(crate) decision: DecisionBytes,
+    /// The manifest, if the decision names one.
+    pub(crate) input: Option<Input>,
     pub(crate) reasons: Vec<String>,
     pub(crate) state: State,
     pub(crate) confirmation: Confirmation,
@@ -93,6 +96,7 @@ impl View {
             receipt,
             requester,
             decision,
+            input: None,
             reasons,
             state,
             confirmation: Confirmation::NotNeeded,
@@ -118,6 +122,7 @@ impl View {
     pub(crate) fn card(&self) -> Card {
         let mut card = Card::of(&self.decision, self.requester.clone(), self.state);
         card.reasons.clone_from(&self.reasons);
+        card.input.clone_from(&self.input);
         card.reason.clone_from(&self.receipt.reason);
         card.ballots.clone_from(&self.ballots);
         if !self.progress.is_empty() {

@@ -104,6 +104,13 @@ impl Gateway {
     /// Remembers, for every gateway, that this person was shown every character.
     async fn show_whole(&self, glance: Glance, voter: &Principal) -> Result<Answer, Box<Refusal>> {
         let parts = self.parts();
+        if glance.card.input_lines().is_none() {
+            return Err(Box::new(Refusal::new(
+                Code::CommandChanged,
+                "the manifest is missing here, so nobody can be shown the whole command",
+                "Ask again as a new request.",
+            )));
+        }
         let until = glance.decision.decision().expires_at;
         let shown = parts.queue.first_time(&seen_key(&glance.decision, voter), until, parts.clock.now()).await;
         shown.map_err(|error| Box::new(error.refusal()))?;

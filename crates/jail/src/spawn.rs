@@ -60,6 +60,8 @@ pub enum Stdin {
     Null,
     /// These bytes, at most [`LARGEST_STDIN`].
     Bytes(Vec<u8>),
+    /// What comes out of this pipe, until its other end is closed.
+    Pipe(OwnedFd),
 }
 
 /// The command's standard streams.
@@ -146,6 +148,7 @@ pub fn spawn(plan: &Plan, launcher: &LauncherPath, streams: Streams) -> Result<J
         Stdin::Null => None,
         Stdin::Bytes(bytes) if bytes.len() > LARGEST_STDIN => return Err(SpawnError::StdinTooLarge(bytes.len())),
         Stdin::Bytes(bytes) => Some(sealed(&bytes).map_err(SpawnError::HandOver)?),
+        Stdin::Pipe(pipe) => Some(pipe),
     };
     let (ours, theirs) = UnixStream::pair().map_err(SpawnError::HandOver)?;
     let mut child = start(launcher, theirs, streams.stdout, streams.stderr)?;

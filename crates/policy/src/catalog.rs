@@ -1,4 +1,4 @@
-//! What there is, and where: environments, clusters, custom commands.
+//! What there is, and where: environments, clusters and the other targets, custom commands.
 //!
 //! **Invariant:** a reference says where a secret is, never what it is; every entry names an
 //! environment that exists, its owners and the pool of workers that may serve it.
@@ -10,11 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+mod targets;
+
+pub use targets::{Alertmanager, Profile, Project, Repository, Rollout, Service, Stack};
+
 /// catalog.yaml.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     pub(crate) environments: BTreeMap<String, Environment>,
     pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
+    pub(crate) projects: BTreeMap<String, Project>,
+    pub(crate) repositories: BTreeMap<String, Repository>,
+    pub(crate) stacks: BTreeMap<String, Stack>,
+    pub(crate) services: BTreeMap<String, Service>,
+    pub(crate) alertmanagers: BTreeMap<String, Alertmanager>,
     pub(crate) commands: BTreeMap<String, Command>,
     pub(crate) raises: Vec<Raise>,
     pub(crate) limits: Limits,
@@ -32,6 +42,54 @@ impl Catalog {
     #[must_use]
     pub const fn clusters(&self) -> &BTreeMap<String, Cluster> {
         &self.clusters
+    }
+
+    /// The AWS accounts by the first word after `/aws`.
+    #[must_use]
+    pub const fn profiles(&self) -> &BTreeMap<String, Profile> {
+        &self.profiles
+    }
+
+    /// The Google Cloud projects by the first word after `/gcloud`.
+    #[must_use]
+    pub const fn projects(&self) -> &BTreeMap<String, Project> {
+        &self.projects
+    }
+
+    /// The git repositories by name.
+    #[must_use]
+    pub const fn repositories(&self) -> &BTreeMap<String, Repository> {
+        &self.repositories
+    }
+
+    /// The Terraform stacks by name.
+    #[must_use]
+    pub const fn stacks(&self) -> &BTreeMap<String, Stack> {
+        &self.stacks
+    }
+
+    /// The services by name.
+    #[must_use]
+    pub const fn services(&self) -> &BTreeMap<String, Service> {
+        &self.services
+    }
+
+    /// The Alertmanagers by name.
+    #[must_use]
+    pub const fn alertmanagers(&self) -> &BTreeMap<String, Alertmanager> {
+        &self.alertmanagers
+    }
+
+    /// The places of all entries; a service has one for each of its environments.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let clusters = self.clusters.values().map(|one| &one.place);
+        let profiles = self.profiles.values().map(|one| &one.place);
+        let projects = self.projects.values().map(|one| &one.place);
+        let stacks = self.stacks.values().map(|one| &one.place);
+        let services = self.services.values().flat_map(|one| one.environments.values().map(|each| &each.place));
+        let alertmanagers = self.alertmanagers.values().map(|one| &one.place);
+        let commands = self.commands.values().map(|one| &one.place);
+        clusters.chain(profiles).chain(projects).chain(stacks).chain(services).chain(alertmanagers).chain(commands)
     }
 
     /// The custom commands by name.
@@ -76,25 +134,32 @@ pub enum Stage {
     Other,
 }
 
-/// A Kubernetes cluster.
+/// What every entry says: where it counts, who owns it, who may serve it and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
-    /// Catalog name: what `--context` takes.
-    pub name: String,
+pub struct Place {
     /// Its environment.
     pub env: String,
-    /// Address of its API server, an https URL without a path.
-    pub address: String,
-    /// Where the certificate authority of its API server is; `None` means the system's.
-    pub ca: Option<Reference>,
-    /// The namespace meant when none is typed.
-    pub namespace: String,
     /// The groups that `owners-of-target` stands for; never empty.
     pub owners: BTreeSet<String>,
     /// Which pool of workers may serve it.
     pub pool: String,
     /// Which isolation level its commands must run in.
     pub isolation: Isolation,
+}
+
+/// A Kubernetes cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Catalog name: what `--context` takes.
+    pub name: String,
+    /// Environment, owners, pool, isolation.
+    pub place: Place,
+    /// Address of its API server, an https URL without a path.
+    pub address: String,
+    /// Where the certificate authority of its API server is; `None` means the system's.
+    pub ca: Option<Reference>,
+    /// The namespace meant when none is typed.
+    pub namespace: String,
     /// One credential a tier, and one for previews.
     pub credentials: Credentials,
 }
@@ -178,14 +243,8 @@ impl fmt::Display for Reference {
 pub struct Command {
     /// What the grammar knows: template, parameters, tier, runner.
     pub grammar: CustomCommand,
-    /// Its environment.
-    pub env: String,
-    /// The groups that `owners-of-target` stands for; never empty.
-    pub owners: BTreeSet<String>,
-    /// Which pool of workers may run it.
-    pub pool: String,
-    /// Which isolation level it must run in.
-    pub isolation: Isolation,
+    /// Environment, owners, pool, isolation.
+    pub place: Place,
     /// Its own limits, if it has some.
     pub limits: Option<Limits>,
 }

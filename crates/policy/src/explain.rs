@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every refusal of this crate names a rule, and foreign text in it is harmless.
 
+use crate::floor::{Least, Reach};
 use crate::rbac::{Deny, Freeze, Holder, Pass, Protected, Rbac};
 use crate::rbac_file::narrowed;
 use crate::selector::Sight;
@@ -57,15 +58,6 @@ pub(crate) fn unknown_target(command: &Command, known: &str) -> Refusal {
         Code::UnknownTarget,
         format!("{} acts on something that is not in the catalog", what(command)),
         format!("the catalog has: {known}"),
-    )
-    .by_rule("floor-catalogued-targets")
-}
-
-pub(crate) fn not_yet(command: &Command) -> Refusal {
-    Refusal::new(
-        Code::NotAvailableYet,
-        format!("{} is not available yet", what(command)),
-        "`/countersign catalog` shows what is",
     )
     .by_rule("floor-catalogued-targets")
 }
@@ -174,9 +166,11 @@ pub(crate) fn protected(command: &Command, rule: &Protected) -> Refusal {
     Refusal::new(Code::Protected, sentence, hint).by_rule(&rule.id)
 }
 
+/// Whether it is a cluster's command that does not say in which namespace.
 fn open(command: &Command) -> bool {
     let resources = &command.action().resources;
-    resources.iter().any(|resource| resource.as_str().split('/').nth(3) == Some("*"))
+    let unsaid = |text: &str| text.starts_with("k8s/") && text.split('/').nth(3) == Some("*");
+    resources.iter().any(|resource| unsaid(resource.as_str()))
 }
 
 pub(crate) fn frozen(command: &Command, rule: &Freeze) -> Refusal {
@@ -200,17 +194,22 @@ pub(crate) fn no_approval_rule(command: &Command) -> Refusal {
     .by_rule("floor-approval-rule")
 }
 
-pub(crate) fn too_few(command: &Command, id: &str, people: usize, tier: Tier) -> Refusal {
+pub(crate) fn too_few(command: &Command, least: &Least, tier: Tier) -> Refusal {
+    let place = match least.reach {
+        Reach::Production => " in production",
+        Reach::Everywhere => "",
+    };
     Refusal::new(
         Code::Floor,
         format!(
-            "{} is {} in production, which needs the agreement of {people} or more, and no approval rule asks for it",
+            "{} is {}{place}, which needs the agreement of {} or more, and no approval rule asks for it",
             what(command),
-            said(tier)
+            said(tier),
+            least.people
         ),
         "add a rule under `approvals` in rbac.yaml that covers it",
     )
-    .by_rule(id)
+    .by_rule(&least.id)
 }
 
 /// Nothing of this class can run against the target.
@@ -228,7 +227,7 @@ pub(crate) fn sensitive(command: &Command) -> Refusal {
     Refusal::new(
         Code::Denied,
         format!("{} may show secret material, and nobody is named who could agree to that", what(command)),
-        "ask without the values, as in `kubectl get secrets`; or name a quorum under `sensitive` in rbac.yaml",
+        "ask in a form that leaves the values out, or name a quorum under `sensitive` in rbac.yaml",
     )
     .by_rule("floor-sensitive")
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** the text comes from `policies/floor.yaml` at build time and nowhere else; there
 //! is no way to hand another one in.
 
-use crate::catalog::Raise;
+use crate::catalog::{Raise, Stage};
 use crate::pattern;
 use crate::problems::{Problem, ProblemCode};
 use crate::rbac::Protected;
@@ -26,13 +26,23 @@ pub(crate) struct Floor {
     runners: BTreeMap<String, String>,
 }
 
-/// How many people must agree in production.
+/// How many people must agree.
 #[derive(Debug, Clone)]
 pub(crate) struct Least {
     pub(crate) id: String,
-    pub(crate) tier: Tier,
+    pub(crate) selector: Selector,
     pub(crate) people: usize,
+    pub(crate) reach: Reach,
 }
+
+/// Where a rule of the floor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Production,
+    Everywhere,
+}
+
+const REACHES: [(&str, Reach); 2] = [("production", Reach::Production), ("everywhere", Reach::Everywhere)];
 
 impl Floor {
     /// The built-in floor.
@@ -70,9 +80,11 @@ impl Floor {
         self.denied.iter().find(|rule| rule.selector.touches(sight))
     }
 
-    /// How many people must agree to this in production.
-    pub(crate) fn least_people(&self, tier: Tier) -> Option<&Least> {
-        self.approvals.iter().find(|least| least.tier == tier)
+    /// The rule that wants most people to agree to this.
+    pub(crate) fn least_people(&self, sight: &Sight<'_>, stage: Stage) -> Option<&Least> {
+        let here = |least: &&Least| least.reach == Reach::Everywhere || stage == Stage::Production;
+        let about = self.approvals.iter().filter(here).filter(|least| least.selector.touches(sight));
+        about.max_by_key(|least| least.people)
     }
 }
 
@@ -115,13 +127,16 @@ fn text(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<Strin
 }
 
 fn least(reader: &mut Reader<'_>, node: &Node) -> Option<Least> {
-    let fields = reader.fields(node, "an approval", &["id", "tier", "people"], &[])?;
-    let tier = reader.required(&fields, "tier", "an approval")?;
-    let people = reader.required(&fields, "people", "an approval")?;
+    let what = "an approval";
+    let fields = reader.fields(node, what, &["id", "tool", "verb", "tier", "people", "where"], &[])?;
+    reader.required(&fields, "tier", what)?;
+    let people = reader.required(&fields, "people", what)?;
+    let reach = reader.required(&fields, "where", what)?;
     Some(Least {
         id: text(reader, &fields, "id")?,
-        tier: reader.word(tier, "tier", &TIERS)?,
+        selector: selector(reader, &fields, &any_tool()),
         people: usize::try_from(reader.whole(people, "people", 1, 20)?).ok()?,
+        reach: reader.word(reach, "where", &REACHES)?,
     })
 }
 
@@ -175,6 +190,6 @@ mod tests {
         assert!(floor.names_production("prod") && floor.names_production("Prod-EU"));
         assert!(!floor.names_production("products") && !floor.names_production("dev"));
         assert!(floor.forbids_runner("bash").is_some() && floor.forbids_runner("df").is_none());
-        assert_eq!(floor.approvals.len(), 2);
+        assert_eq!(floor.approvals.len(), 3);
     }
 }

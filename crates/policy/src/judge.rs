@@ -3,7 +3,7 @@
 //! **Invariant:** the order is fixed: standing, target, floor, deny, allow, protected, freezes,
 //! sensitivity, approvals. A later step can only add to what an earlier one asks for.
 
-use crate::catalog::{Credentials, Stage};
+use crate::catalog::{Catalog, Credentials, Place, Stage};
 use crate::engine::Verdict;
 use crate::explain;
 use crate::policy::Policy;
@@ -16,15 +16,13 @@ use countersign_core::refusal::Refusal;
 use countersign_core::tier::{Isolation, Mode, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::CredentialClass;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the catalog says about the target.
 #[derive(Debug, Clone, Copy)]
 struct Target<'a> {
     stage: Stage,
-    owners: &'a BTreeSet<String>,
-    pool: &'a str,
-    isolation: Isolation,
+    place: &'a Place,
     /// What the entry has; `None` for commands that need no credential.
     credentials: Option<&'a Credentials>,
 }
@@ -42,7 +40,7 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
     }
     let command = request.command;
     let target = target(policy, command)?;
-    let (tier, reasons) = effective_tier(policy, request);
+    let (tier, reasons) = effective_tier(policy, command, request.at_least);
     let action = command.action();
     let sight = Sight {
         tool: &action.tool,
@@ -65,47 +63,81 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
         tier,
         sensitivity: action.sensitivity,
         reversibility: action.reversibility,
-        isolation: target.isolation,
-        pool: target.pool.to_owned(),
+        isolation: target.place.isolation,
+        pool: target.place.pool.clone(),
         granted_by,
         reasons,
         rules,
-        confirmation: confirmation(command.tool()),
+        confirmation: confirmation(command, tier),
     })
 }
 
 /// The entry that the command is about; scope and catalog must say the same.
 fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<Refusal>> {
-    let scope = &command.action().scope;
     let catalog = &policy.catalog;
-    let (env, owners, pool, isolation, credentials) = match command.tool() {
-        Tool::Kubectl => {
-            let found = scope.target.as_ref().and_then(|name| catalog.clusters.get(name));
-            let known: Vec<&str> = catalog.clusters.keys().map(String::as_str).collect();
-            let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
-            (&one.env, &one.owners, &one.pool, one.isolation, Some(&one.credentials))
-        }
-        Tool::Custom(name) => {
-            let known: Vec<&str> = catalog.commands.keys().map(String::as_str).collect();
-            let found = catalog.commands.get(name);
-            let one = found.ok_or_else(|| explain::unknown_target(command, &known.join(", ")))?;
-            (&one.env, &one.owners, &one.pool, one.isolation, None)
-        }
-        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {
-            return Err(explain::not_yet(command).into());
-        }
+    let Some((place, credentials)) = entry(catalog, command) else {
+        return Err(explain::unknown_target(command, &entries(catalog, command.tool())).into());
     };
-    if scope.env.as_ref() != Some(env) {
-        return Err(explain::unknown_target(command, env).into());
+    if command.action().scope.env.as_ref() != Some(&place.env) {
+        return Err(explain::unknown_target(command, &place.env).into());
     }
     // An environment that is not there cannot be said to be harmless.
-    let stage = catalog.environments.get(env).map_or(Stage::Production, |one| one.stage);
-    Ok(Target { stage, owners, pool, isolation, credentials })
+    let stage = catalog.environments.get(&place.env).map_or(Stage::Production, |one| one.stage);
+    Ok(Target { stage, place, credentials })
+}
+
+fn entry<'p>(catalog: &'p Catalog, command: &Command) -> Option<(&'p Place, Option<&'p Credentials>)> {
+    let scope = &command.action().scope;
+    let name = scope.target.as_ref();
+    Some(match command.tool() {
+        Tool::Kubectl => {
+            let one = catalog.clusters.get(name?)?;
+            (&one.place, Some(&one.credentials))
+        }
+        Tool::Aws => {
+            let one = catalog.profiles.get(name?)?;
+            (&one.place, Some(&one.credentials))
+        }
+        Tool::Gcloud => {
+            let one = catalog.projects.get(name?)?;
+            (&one.place, Some(&one.credentials))
+        }
+        Tool::Tf => {
+            let one = catalog.stacks.get(name?)?;
+            (&one.place, Some(&one.credentials))
+        }
+        Tool::Deploy => {
+            // What is rolled out to a cluster is done with that cluster's credentials.
+            let one = catalog.services.get(name?)?.environments.get(scope.env.as_ref()?)?;
+            (&one.place, Some(&catalog.clusters.get(&one.cluster)?.credentials))
+        }
+        Tool::Silence => {
+            let one = catalog.alertmanagers.get(name?)?;
+            (&one.place, Some(&one.credentials))
+        }
+        Tool::Custom(name) => (&catalog.commands.get(name)?.place, None),
+    })
+}
+
+/// What the catalog has instead, for the one who asked.
+fn entries(catalog: &Catalog, tool: &Tool) -> String {
+    fn names<T>(entries: &BTreeMap<String, T>) -> String {
+        entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+    match tool {
+        Tool::Kubectl => names(&catalog.clusters),
+        Tool::Aws => names(&catalog.profiles),
+        Tool::Gcloud => names(&catalog.projects),
+        Tool::Tf => names(&catalog.stacks),
+        Tool::Deploy => names(&catalog.services),
+        Tool::Silence => names(&catalog.alertmanagers),
+        Tool::Custom(_) => names(&catalog.commands),
+    }
 }
 
 /// The highest of grammar, catalog, thresholds, floor and advice, and why it is higher.
-fn effective_tier(policy: &Policy, request: &Request<'_>) -> (Tier, Vec<String>) {
-    let action = request.command.action();
+pub(crate) fn effective_tier(policy: &Policy, command: &Command, at_least: Tier) -> (Tier, Vec<String>) {
+    let action = command.action();
     let mut tier = action.tier;
     let mut reasons = action.reasons.clone();
     let mut raise = |to: Tier, why: &str| {
@@ -134,7 +166,7 @@ fn effective_tier(policy: &Policy, request: &Request<'_>) -> (Tier, Vec<String>)
             }
         }
     }
-    raise(request.at_least, "advice raises it");
+    raise(at_least, "advice raises it");
     (tier, reasons)
 }
 
@@ -189,7 +221,7 @@ fn frozen(policy: &Policy, command: &Command, sight: &Sight<'_>, now: Timestamp)
 }
 
 fn isolated(command: &Command, target: Target<'_>, tier: Tier) -> Result<(), Box<Refusal>> {
-    if target.isolation == Isolation::None && tier > Tier::Read {
+    if target.place.isolation == Isolation::None && tier > Tier::Read {
         return Err(explain::no_isolation(command).into());
     }
     Ok(())
@@ -201,7 +233,7 @@ fn sensitive(policy: &Policy, command: &Command, target: Target<'_>) -> Result<V
         (Sensitivity::Plain, _) => Ok(Vec::new()),
         (Sensitivity::Sensitive, Some(rule)) if !rule.quorum.is_none() => Ok(vec![Rule {
             id: SENSITIVE.to_owned(),
-            quorum: rule.quorum.resolve(OWNERS, target.owners),
+            quorum: rule.quorum.resolve(OWNERS, &target.place.owners),
             factor: Factor::None,
             expires: rule.expires,
         }]),
@@ -243,14 +275,14 @@ fn approvals(
     let rules = policy.rbac.approvals.iter();
     let matching: Vec<&Approval> = rules.filter(|rule| rule.selector.touches(sight)).collect();
     for resource in sight.resources {
-        enough(policy, command, sight.tier, target, &covering(&matching, resource))?;
+        enough(policy, command, sight, target.stage, &covering(&matching, resource))?;
     }
     // A rule that asks nobody is part of the answer: the kernel wants to see that somebody wrote it.
     Ok(matching
         .into_iter()
         .map(|rule| Rule {
             id: rule.id.clone(),
-            quorum: rule.quorum.resolve(OWNERS, target.owners),
+            quorum: rule.quorum.resolve(OWNERS, &target.place.owners),
             factor: Factor::None,
             expires: rule.expires,
         })
@@ -265,32 +297,35 @@ fn covering<'r>(rules: &[&'r Approval], resource: &Resource) -> Vec<&'r Approval
 fn enough(
     policy: &Policy,
     command: &Command,
-    tier: Tier,
-    target: Target<'_>,
+    sight: &Sight<'_>,
+    stage: Stage,
     rules: &[&Approval],
 ) -> Result<(), Box<Refusal>> {
-    if rules.is_empty() && tier == Tier::Destructive {
+    if rules.is_empty() && sight.tier == Tier::Destructive {
         return Err(explain::no_approval_rule(command).into());
     }
-    if target.stage == Stage::Production
-        && let Some(least) = policy.floor.least_people(tier)
-    {
+    if let Some(least) = policy.floor.least_people(sight, stage) {
         // One person can fill a slot of each rule, so the largest rule counts, not the sum.
         let people = rules.iter().map(|rule| rule.quorum.people()).max().unwrap_or(0);
         if people < least.people {
-            return Err(explain::too_few(command, &least.id, least.people, tier).into());
+            return Err(explain::too_few(command, least, sight.tier).into());
         }
     }
     Ok(())
 }
 
-/// These always show what they would do first; confirming is their explicit apply.
-fn confirmation(tool: &Tool) -> Confirmation {
-    match tool {
-        Tool::Tf | Tool::Deploy | Tool::Silence => Confirmation::Required,
-        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Custom(_) => Confirmation::NotNeeded,
-    }
+/// These always show what they would do first; confirming is their explicit apply. What only looks
+/// needs none.
+fn confirmation(command: &Command, tier: Tier) -> Confirmation {
+    let causes = tier > Tier::Read && command.mode() == Mode::Apply && command.preview().is_some();
+    let shows_first = match command.tool() {
+        Tool::Tf | Tool::Deploy | Tool::Silence => true,
+        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Custom(_) => false,
+    };
+    if shows_first && causes { Confirmation::Required } else { Confirmation::NotNeeded }
 }
 
+#[cfg(test)]
+mod targets;
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,11 @@
 //!
 //! **Invariant:** each cell is a real decision about a real command line, not a reading of rules.
 
-use crate::cases;
+use crate::answer::{self, Asker, Decision};
 use crate::policy::Policy;
 use crate::rbac::Holder;
-use countersign_core::policy::{Facts, Judgement, Policy as _, Request};
-use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
 use countersign_core::tier::Tier;
-use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -24,15 +21,53 @@ const ON_CLUSTERS: [(&str, &str); 7] = [
     ("change the system", "kubectl label pod dns -n kube-system a=b --apply"),
 ];
 
+/// The commands tried on each AWS account; `{}` is its name.
+const ON_PROFILES: [(&str, &str); 5] = [
+    ("read", "aws {} ec2 describe-instances"),
+    ("read a secret", "aws {} secretsmanager get-secret-value --secret-id api"),
+    ("change", "aws {} ec2 start-instances --instance-ids i-0123456789abcdef0 --apply"),
+    ("destroy", "aws {} ec2 terminate-instances --instance-ids i-0123456789abcdef0 --apply"),
+    ("preview of destroy", "aws {} ec2 terminate-instances --instance-ids i-0123456789abcdef0"),
+];
+
+/// The commands tried on each Google Cloud project.
+const ON_PROJECTS: [(&str, &str); 5] = [
+    ("read", "gcloud {} compute instances list"),
+    ("read a secret", "gcloud {} secrets versions access latest --secret=api"),
+    ("change", "gcloud {} compute instances start vm --zone=europe-west1-b --apply"),
+    ("destroy", "gcloud {} compute instances delete vm --zone=europe-west1-b --apply"),
+    ("preview of destroy", "gcloud {} compute instances delete vm --zone=europe-west1-b"),
+];
+
+/// The commands tried on each Terraform stack.
+const ON_STACKS: [(&str, &str); 4] = [
+    ("plan", "tf plan {}"),
+    ("plan what nobody reviewed", "tf plan {} --ref feature"),
+    ("apply", "tf apply {}"),
+    ("destroy", "tf apply {} -destroy"),
+];
+
+/// The commands tried on each service, in each of its environments.
+const ON_SERVICES: [(&str, &str); 3] =
+    [("status", "deploy status {}"), ("deploy", "deploy {}"), ("roll back", "deploy rollback {}")];
+
+/// The commands tried on each Alertmanager.
+const ON_ALERTMANAGERS: [(&str, &str); 3] = [
+    ("list", "silence list --on {}"),
+    ("silence for an hour", "silence HighLatency 1h --on {}"),
+    ("silence for long", "silence HighLatency 20h --on {}"),
+];
+
 /// One row a catalog entry and kind of action, one column a group with its roles.
 ///
-/// `✔` runs at once, a number is how many people must agree, `✘` is a no with its code.
+/// `✔` runs at once, `☐` once the requester confirms it, a number is how many people must agree,
+/// `✘` is a no with its code.
 #[must_use]
 pub fn matrix(policy: &Policy) -> String {
     let columns = columns(policy);
     let rows = rows(policy);
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let mut out = String::from("✔ at once · N people must agree · ✘ refused\n\n");
+    let mut out = String::from("✔ at once · ☐ once the requester confirms · N people must agree · ✘ refused\n\n");
     write!(out, "{:width$}", "").expect("a String takes every write");
     for (_, title) in &columns {
         write!(out, " | {title:>CELL$}").expect("a String takes every write");
@@ -76,6 +111,14 @@ fn rows(policy: &Policy) -> Vec<(String, String)> {
             rows.push((format!("cluster {cluster}: {kind}"), format!("{text} --context {cluster}")));
         }
     }
+    let known = policy.vocabulary();
+    rows.extend(filled("profile", known.profiles.keys().cloned(), &ON_PROFILES));
+    rows.extend(filled("project", known.projects.keys().cloned(), &ON_PROJECTS));
+    rows.extend(filled("stack", known.stacks.keys().cloned(), &ON_STACKS));
+    let services = known.services.iter();
+    let rollouts = services.flat_map(|(name, one)| one.environments.iter().map(move |env| format!("{name} {env}")));
+    rows.extend(filled("service", rollouts, &ON_SERVICES));
+    rows.extend(filled("alertmanager", known.alertmanagers.keys().cloned(), &ON_ALERTMANAGERS));
     for (name, command) in &policy.catalog.commands {
         let Some(example) = command.grammar.examples.first() else {
             continue;
@@ -86,27 +129,28 @@ fn rows(policy: &Policy) -> Vec<(String, String)> {
     rows
 }
 
-fn cell(policy: &Policy, groups: &BTreeSet<String>, text: &str) -> String {
-    let principal = Principal {
-        id: SubjectId { iss: "matrix".to_owned(), sub: "somebody".to_owned() },
-        name: "Somebody".to_owned(),
-        groups: groups.clone(),
-        standing: Standing::Active,
-        known_by: "matrix".to_owned(),
+/// Each of the commands with each of the names in its place.
+fn filled(kind: &str, names: impl Iterator<Item = String>, commands: &[(&str, &str)]) -> Vec<(String, String)> {
+    let one = |name: &str| {
+        let rows = commands.iter();
+        rows.map(|(what, text)| (format!("{kind} {name}: {what}"), text.replace("{}", name))).collect::<Vec<_>>()
     };
-    let command = match cases::parse(policy, text, None) {
+    names.flat_map(|name| one(&name)).collect()
+}
+
+fn cell(policy: &Policy, groups: &BTreeSet<String>, text: &str) -> String {
+    let asker = Asker::in_groups(groups.iter().cloned());
+    let command = match answer::understand(policy, &asker, text) {
         Ok(command) => command,
         Err(refusal) => return no(refusal.code()),
     };
-    let request = Request { principal: &principal, command: &command, channel: None, at_least: Tier::Read };
-    let facts = Facts::new(Timestamp::from_millis(0), [principal.clone()]);
-    match policy.judge(&request, &facts) {
-        Judgement::Denied(refusal) => no(refusal.code()),
-        Judgement::Allowed(allowance) if allowance.rules.iter().all(|rule| rule.quorum.is_none()) => "✔".to_owned(),
-        Judgement::Allowed(allowance) => {
-            let people = allowance.rules.iter().map(|rule| rule.quorum.people()).max();
-            people.unwrap_or(0).to_string()
-        }
+    let answer = answer::decide(policy, &asker, &command);
+    let people = answer.quorums().iter().map(|(_, quorum)| quorum.people()).max();
+    match (answer.decision, answer.refusal, people) {
+        (_, Some(refusal), _) => no(refusal.code()),
+        (Decision::Pending, None, None) => "☐".to_owned(),
+        (_, None, None) => "✔".to_owned(),
+        (_, None, Some(people)) => people.to_string(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::catalog::{Catalog, Overrides};
 use crate::engine::Engine;
-use crate::floor::Floor;
+use crate::floor::{Floor, Reach};
 use crate::problems::{Mark, Problem, ProblemCode, Problems};
 use crate::rbac::{OWNERS, Rbac, Reason};
 use crate::reader::Reader;
@@ -142,11 +142,8 @@ impl Policy {
     }
 
     /// The quorum for each set of owners that the catalog has.
-    fn resolved(&self, quorum: &Quorum) -> BTreeSet<Quorum> {
-        let clusters = self.catalog.clusters.values().map(|one| &one.owners);
-        let commands = self.catalog.commands.values().map(|one| &one.owners);
-        let all = clusters.chain(commands).map(|owners| quorum.resolve(OWNERS, owners));
-        all.collect()
+    pub(crate) fn resolved(&self, quorum: &Quorum) -> BTreeSet<Quorum> {
+        self.catalog.places().map(|place| quorum.resolve(OWNERS, &place.owners)).collect()
     }
 }
 
@@ -178,9 +175,7 @@ fn unmet(id: &str, quorum: &Quorum, members: &dyn Fn(&str) -> Option<usize>) -> 
 }
 
 fn owners(catalog: &Catalog) -> BTreeSet<String> {
-    let clusters = catalog.clusters.values().flat_map(|one| &one.owners);
-    let commands = catalog.commands.values().flat_map(|one| &one.owners);
-    clusters.chain(commands).cloned().collect()
+    catalog.places().flat_map(|place| &place.owners).cloned().collect()
 }
 
 /// Rules that ask fewer people in production than the floor does.
@@ -190,7 +185,9 @@ fn production(reader: &mut Reader<'_>, rbac: &Rbac, catalog: &Catalog, floor: &F
         catalog.environments.iter().filter(|(_, env)| env.stage == Stage::Production).map(|(name, _)| name).collect();
     for rule in &rbac.approvals {
         let here = production.iter().find(|env| rule.selector.env.has(env));
-        let least = floor.approvals.iter().filter(|least| rule.selector.has_tier(least.tier));
+        // What holds everywhere is about one verb, for which another rule may ask; the decision counts.
+        let all = floor.approvals.iter().filter(|least| least.reach == Reach::Production);
+        let least = all.filter(|least| least.selector.tiers.iter().any(|tier| rule.selector.has_tier(*tier)));
         let below = least.filter(|least| rule.quorum.people() < least.people).max_by_key(|least| least.people);
         if let (Some(env), Some(least)) = (here, below) {
             let message = format!("rule `{}` asks fewer people than the floor does in `{env}`", rule.id);

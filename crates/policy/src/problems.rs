@@ -55,6 +55,14 @@ pub enum ProblemCode {
     Floor,
     /// A case file did not come out as it says.
     Case,
+    /// A rule that can never decide, or says what another says. A warning.
+    Unreachable,
+    /// A role or a group that nobody holds or is in. A warning.
+    Unheld,
+    /// A quorum that one person fills. A warning.
+    Alone,
+    /// A grant of more than looking to everybody. A warning.
+    Wide,
 }
 
 impl ProblemCode {
@@ -77,6 +85,10 @@ impl ProblemCode {
             Self::Quorum => "quorum",
             Self::Floor => "floor",
             Self::Case => "case",
+            Self::Unreachable => "unreachable",
+            Self::Unheld => "unheld",
+            Self::Alone => "alone",
+            Self::Wide => "wide",
         }
     }
 }

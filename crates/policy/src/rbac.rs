@@ -26,6 +26,8 @@ pub(crate) struct Rbac {
     pub(crate) sensitive: Option<Sensitive>,
     pub(crate) approvals: Vec<Approval>,
     pub(crate) freezes: Vec<Freeze>,
+    /// Where roles, permissions, bindings and rules stand, by what names them: `roles.viewer.allow[0]`.
+    pub(crate) places: BTreeMap<String, Mark>,
 }
 
 /// What a role permits, inherited permissions included.

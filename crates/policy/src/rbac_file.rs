@@ -36,9 +36,9 @@ const NOT_YET: [(&str, &str); 4] = [
 const RULE_NOT_YET: [(&str, &str); 2] =
     [("ticket", "tickets are not connected"), ("replaces_quorum_of", "there are no grants")];
 
-/// Keeps ids distinct over the whole file.
+/// Keeps ids distinct over the whole file, and remembers where each stands.
 #[derive(Debug, Default)]
-struct Ids(BTreeSet<String>);
+struct Ids(BTreeMap<String, Mark>);
 
 pub(crate) fn read(reader: &mut Reader<'_>, known: &Known) -> Rbac {
     let Some(root) = reader.document(&SECTIONS, &NOT_YET) else {
@@ -49,16 +49,18 @@ pub(crate) fn read(reader: &mut Reader<'_>, known: &Known) -> Rbac {
     };
     let section = |name: &str| entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node);
     let mut ids = Ids::default();
-    ids.0.insert(SENSITIVE.to_owned());
+    let sensitive_at = section(SENSITIVE).map_or_else(Mark::default, |node| node.at);
+    ids.0.insert(SENSITIVE.to_owned(), sensitive_at);
     for needed in ["roles", "bindings"] {
         if section(needed).is_none() {
             let message = format!("without `{needed}` nobody may do anything");
             reader.note(Mark::default(), ProblemCode::Missing, message);
         }
     }
-    let roles = section("roles").map_or_else(BTreeMap::new, |node| roles::roles(reader, node, known));
+    let mut places = BTreeMap::new();
+    let roles = section("roles").map_or_else(BTreeMap::new, |node| roles::roles(reader, node, known, &mut places));
     let part = |name: &str| section(name).map(|node| (name.to_owned(), node));
-    Rbac {
+    let rbac = Rbac {
         bindings: list(reader, part("bindings"), |reader, node, nth| binding(reader, node, nth, known, &roles)),
         denies: list(reader, part("deny"), |reader, node, _| deny(reader, node, known, &mut ids)),
         protected: list(reader, part("protected"), |reader, node, _| protected(reader, node, known, &mut ids)),
@@ -66,7 +68,11 @@ pub(crate) fn read(reader: &mut Reader<'_>, known: &Known) -> Rbac {
         approvals: list(reader, part("approvals"), |reader, node, _| approval(reader, node, known, &mut ids)),
         freezes: list(reader, part("freezes"), |reader, node, _| freeze(reader, node, known, &mut ids)),
         roles,
-    }
+        places: BTreeMap::new(),
+    };
+    places.extend(rbac.bindings.iter().map(|one| (one.id.clone(), one.at)));
+    places.extend(ids.0);
+    Rbac { places, ..rbac }
 }
 
 fn list<T>(
@@ -185,7 +191,7 @@ fn rule<'n>(
     let fields = reader.fields(node, what, &keys, &RULE_NOT_YET)?;
     let node = reader.required(&fields, "id", what)?;
     let id = reader.name(node, "the id of a rule")?;
-    if !ids.0.insert(id.to_owned()) {
+    if ids.0.insert(id.to_owned(), fields.at).is_some() {
         let message = format!("the id `{}` names another rule too", shown(id));
         reader.note(node.at, ProblemCode::Duplicate, message);
     }

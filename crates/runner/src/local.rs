@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is started that was not found usable at start, and found unchanged right before; what cannot
 //! be isolated as it was decided does not run.
 
+mod filter;
 mod follow;
 mod job;
 mod order;
@@ -70,6 +71,8 @@ pub struct LocalJail {
     own: OwnServices,
     clock: Arc<dyn Clock>,
     installed: BTreeMap<String, Installed>,
+    /// What runs the filters over a command's output.
+    filter: Installed,
     known: RwLock<Arc<Known>>,
     /// The levels that withstood [`LocalJail::probe`], with their profiles' digests.
     proven: RwLock<BTreeMap<Isolation, Digest>>,
@@ -140,6 +143,7 @@ impl LocalJail {
         tracing::debug!(swept, "Control groups of earlier jobs were removed");
         let run = RunFolder::open(&run_folder).map_err(OpenError::Folder)?;
         let installed = install(recipes, &programs)?;
+        let filter = filter::install(&launcher)?;
         Ok(Self {
             launcher,
             run,
@@ -148,6 +152,7 @@ impl LocalJail {
             own: own_services,
             clock,
             installed,
+            filter,
             known: RwLock::default(),
             proven: RwLock::default(),
         })
@@ -160,7 +165,9 @@ impl LocalJail {
 
     /// Programs that cannot be used on this host, and why.
     pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.installed.iter().filter_map(|(name, it)| Some((name.as_str(), it.usable.as_ref().err()?.as_str())))
+        let filter = (filter::PROGRAM, &self.filter);
+        let installed = self.installed.iter().map(|(name, it)| (name.as_str(), it));
+        installed.chain([filter]).filter_map(|(name, it)| Some((name, it.usable.as_ref().err()?.as_str())))
     }
 
     /// Programs that can be used, with their paths and digests.
@@ -199,9 +206,12 @@ impl LocalJail {
     fn order(&self, warrant: &Warrant) -> Result<Order, RunFault> {
         let order = Order::new(warrant, &self.installed, &self.known())?;
         let isolation = warrant.allowance().isolation;
-        if self.proven().contains_key(&isolation) {
+        // Filters run at `strict`, whatever the command runs at.
+        let wanted = if order.filters.is_empty() { isolation } else { Isolation::Strict };
+        let missing = [isolation, wanted].into_iter().find(|level| !self.proven().contains_key(level));
+        let Some(isolation) = missing else {
             return Ok(order);
-        }
+        };
         Err(RunFault::Setup(SetupError {
             step: "level-not-proven".to_owned(),
             errno: None,

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Chunks that may wait for a slow reader; each has at most some 64 KiB. When they are full, the command waits.
-const WAITING_CHUNKS: usize = 8;
+pub(crate) const WAITING_CHUNKS: usize = 8;
 
 /// Runs recorded warrants.
 #[async_trait]

@@ -108,6 +108,12 @@ impl Recipe {
         let parse = |(file, text)| Self::parse(file, text).expect("the shipped recipes are read by a test");
         files.into_iter().map(parse).collect()
     }
+
+    /// How the filters over a command's output run. No command names this program.
+    pub(crate) fn of_filters() -> Self {
+        Self::parse("runners/filter/runner.yaml", include_str!("../../../runners/filter/runner.yaml"))
+            .expect("the shipped recipes are read by a test")
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +145,7 @@ limits:
         let shipped = Recipe::shipped();
         assert!(shipped.iter().any(|recipe| recipe.programs.contains_key("kubectl")));
         assert!(shipped.iter().any(|recipe| recipe.programs.contains_key("printf")));
+        assert!(Recipe::of_filters().env.is_empty() && Recipe::of_filters().credential == Credential::None);
         assert_eq!(Recipe::parse("r.yaml", GOOD).unwrap().limits.output_bytes(), 1 << 20);
     }
 

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose surroundings cannot be made fails")]
 
+mod filters;
 mod support;
 
 use countersign_audit::clock::SystemClock;
@@ -12,6 +13,12 @@ use countersign_core::tier::Isolation;
 use countersign_core::time::{Clock, Timestamp};
 use countersign_runner::target::Target;
 use countersign_runner::{LocalJail, Narrower, Output, RunFault, Runner as _};
+use filters::{
+    a_preview_is_not_filtered, p16_filters_have_no_files_no_environment_and_no_way_out, p20_filters_leave_nobody,
+    p22_a_secret_that_a_filter_puts_together_is_redacted, p44_filters_that_never_end_are_ended,
+    p44_filters_that_take_all_memory_are_ended, p59_a_filter_program_that_changed_does_not_run,
+    the_end_is_the_commands_whatever_the_filters_say, the_output_goes_through_the_filters_and_the_errors_do_not,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 fn main() {
     countersign_jail::enter_if_asked();
+    filters::attack_if_asked();
+    countersign_tools::enter_if_asked();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == INSIDE) {
         return inside::act(&arguments[1..]);
@@ -36,6 +45,7 @@ fn main() {
 const WORKER: &str = "__worker";
 
 const TESTS: &[Test] = tests![
+    p08_the_input_reaches_the_steps_that_read_it_and_no_other,
     p15_metacharacters_are_literal,
     p16_the_workers_files_and_environment_are_not_there,
     p17_only_the_allowed_address_is_reached,
@@ -61,6 +71,15 @@ const TESTS: &[Test] = tests![
     a_program_nobody_listed_does_not_run,
     a_level_the_recipe_does_not_accept_is_refused,
     the_levels_can_be_probed,
+    the_output_goes_through_the_filters_and_the_errors_do_not,
+    the_end_is_the_commands_whatever_the_filters_say,
+    a_preview_is_not_filtered,
+    p16_filters_have_no_files_no_environment_and_no_way_out,
+    p20_filters_leave_nobody,
+    p22_a_secret_that_a_filter_puts_together_is_redacted,
+    p44_filters_that_never_end_are_ended,
+    p44_filters_that_take_all_memory_are_ended,
+    p59_a_filter_program_that_changed_does_not_run,
 ];
 
 /// What holds at level `nested`; tried here and behind a container's filter.
@@ -76,6 +95,21 @@ const NESTED: &[Test] = tests![
     p46_nothing_is_left_after_many_nested_jobs,
     p47_a_job_plants_no_link_outside_its_home,
 ];
+
+/// A step that reads its objects from standard input gets exactly the text that was decided about.
+async fn p08_the_input_reaches_the_steps_that_read_it_and_no_other() {
+    let world = World::new(&[]).await;
+    let manifest = format!("{{\"kind\":\"ConfigMap\",\"data\":\"{}\"}}\n", "é$(id)\\n".repeat(20_000));
+    let reads = ["sh", "-c", "cat; cat", "--filename=-"];
+    let (exit, output) = world.run(Ask { stdin: Some(&manifest), ..Ask::apply(&reads) }).await;
+    assert_eq!((exit.unwrap().code, String::from_utf8(output).unwrap()), (Some(0), manifest.clone()));
+    let (exit, _) = world.run(Ask { stdin: Some(&manifest), ..Ask::preview(&reads) }).await;
+    let printed: Vec<Vec<u8>> = exit.unwrap().steps.into_iter().map(|step| step.stdout).collect();
+    assert_eq!(printed, vec![manifest.clone().into_bytes(); 2]);
+    let (exit, output) = world.run(Ask { stdin: Some(&manifest), ..Ask::apply(&["sh", "-c", "cat"]) }).await;
+    assert_eq!((exit.unwrap().code, output), (Some(0), Vec::new()));
+    world.close().await;
+}
 
 async fn p15_metacharacters_are_literal() {
     let world = World::new(&[]).await;

@@ -22,6 +22,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Revocations in the log's store that no root key signed, by `role`; they are ignored.",
     ),
     ("countersign_reloads_total", "Reloads by SIGHUP, by `result`: changed, unchanged, refused."),
+    (
+        "countersign_shadow_differences_total",
+        "Requests that the shadow policy would treat otherwise, by `direction`: gains, changes, loses, stays-refused.",
+    ),
 ];
 
 /// Gauges of every process: name and meaning.
@@ -105,6 +109,11 @@ pub(crate) fn revocations(role: Role, known: usize, foreign: usize) {
 /// One reload.
 pub fn reloaded(result: &'static str) {
     counter!("countersign_reloads_total", "result" => result).increment(1);
+}
+
+/// One request that the shadow policy would treat otherwise.
+pub fn shadow_difference(direction: &'static str) {
+    counter!("countersign_shadow_differences_total", "direction" => direction).increment(1);
 }
 
 /// Whether a dependency answered.

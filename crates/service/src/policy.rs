@@ -83,9 +83,21 @@ pub async fn reload_files(policy: &LivePolicy, log: &AuditLog, files: &PolicyFil
     }
 }
 
+/// Evaluates the shadow that the configuration names beside the policy in force, or none; what is
+/// wrong with it is told and keeps nobody from working.
+pub fn cast_shadow(policy: &LivePolicy, files: &PolicyFiles) {
+    let Some(path) = &files.shadow else { return };
+    match source(path).map(|rbac| policy.cast_shadow(Some(rbac))) {
+        Ok(Ok(())) => tracing::info!(file = %path.display(), "A shadow is evaluated beside the policy in force"),
+        Ok(Err(problems)) => tracing::error!("The shadow is not evaluated: {}", telemetry::chain(&problems)),
+        Err(error) => tracing::error!("The shadow is not evaluated: {error:#}"),
+    }
+}
+
 /// Puts the files as they are now in force, and tells operators how that went.
 pub async fn reload_and_tell(policy: &LivePolicy, log: &AuditLog, files: &PolicyFiles) -> Option<Reloaded> {
     let outcome = reload_files(policy, log, files).await;
+    cast_shadow(policy, files);
     match &outcome {
         Ok(Reloaded::Changed) => tracing::info!("Other policy files are in force"),
         Ok(Reloaded::Unchanged) => tracing::info!("The policy files are those in force"),
@@ -127,14 +139,21 @@ pub async fn reload(
         .detail("old-catalog", old.catalog.to_string())
         .detail("new-rbac", new.rbac.to_string())
         .detail("new-catalog", new.catalog.to_string());
-    if let Err(problems) = LivePolicy::load(sources.clone(), cases, overrides.clone()) {
-        let event = event.refusing(&refusal("the new policy files have mistakes"));
-        log.record(event).await.map_err(ReloadError::Unwritten)?;
-        return Err(ReloadError::Mistakes(problems));
+    let (sources, cases, overrides) = (sources.clone(), cases.to_vec(), overrides.clone());
+    // Thousands of cases take their time, and others are served meanwhile.
+    let checked = tokio::task::spawn_blocking(move || LivePolicy::check(sources, &cases, &overrides)).await;
+    match checked.context("checking died").map_err(ReloadError::Unreadable)? {
+        Err(problems) => {
+            let event = event.refusing(&refusal("the new policy files have mistakes"));
+            log.record(event).await.map_err(ReloadError::Unwritten)?;
+            Err(ReloadError::Mistakes(problems))
+        }
+        Ok(checked) => {
+            log.record(event).await.map_err(ReloadError::Unwritten)?;
+            policy.put(checked);
+            Ok(Reloaded::Changed)
+        }
     }
-    log.record(event).await.map_err(ReloadError::Unwritten)?;
-    policy.reload(sources.clone(), cases).map_err(ReloadError::Mistakes)?;
-    Ok(Reloaded::Changed)
 }
 
 fn refusal(what: &str) -> Refusal {

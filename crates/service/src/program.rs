@@ -213,7 +213,9 @@ impl Program {
     /// Every mistake.
     pub fn policy(&self) -> anyhow::Result<LivePolicy> {
         let (sources, cases) = policy::read(&self.config.policy)?;
-        Ok(LivePolicy::load(sources, &cases, Overrides::default())?)
+        let live = LivePolicy::load(sources, &cases, Overrides::default())?;
+        policy::cast_shadow(&live, &self.config.policy);
+        Ok(live)
     }
 
     /// The log's stores, as they were configured.

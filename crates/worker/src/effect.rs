@@ -58,9 +58,8 @@ pub(crate) fn read(
 ) -> Result<Effect, EffectError> {
     let verb = command.action().verb.as_str();
     let (objects, text) = match (form, steps) {
-        (EffectForm::KubernetesObjects, [only]) => {
-            (objects(0, only.stdout)?.into_values().map(|it| it.touched(verb, Vec::new())).collect(), None)
-        }
+        (EffectForm::KubernetesObjects, [_, ..]) => (acted_on(verb, steps)?, None),
+        (EffectForm::KubernetesCreated, [made]) => (changed(verb, &BTreeMap::new(), objects(0, made.stdout)?), None),
         (EffectForm::KubernetesDiff, [before, after]) => {
             (changed(verb, &objects(0, before.stdout)?, objects(1, after.stdout)?), None)
         }
@@ -70,7 +69,9 @@ pub(crate) fn read(
             (revised::undone(command, &before, &sets)?, None)
         }
         (EffectForm::Text, all) => (Vec::new(), Some(all.iter().map(|step| step.stdout).collect::<String>())),
-        (EffectForm::KubernetesObjects, other) => return Err(EffectError::Steps(other.len(), 1)),
+        (EffectForm::KubernetesObjects | EffectForm::KubernetesCreated, other) => {
+            return Err(EffectError::Steps(other.len(), 1));
+        }
         (EffectForm::KubernetesDiff | EffectForm::KubernetesScale, other) => {
             return Err(EffectError::Steps(other.len(), 2));
         }
@@ -91,6 +92,20 @@ struct Object {
 }
 
 impl Object {
+    /// As it would be made. A server dry run draws a uid of which nothing remains, so neither it
+    /// nor what is derived from it (a job's selector) belongs to an effect that has to come out
+    /// the same the next time.
+    fn unborn(mut self) -> Self {
+        self.leaves.remove("/metadata/uid");
+        if let Some(drawn) = self.uid.take() {
+            let drawn = Value::from(drawn).to_string();
+            for leaf in self.leaves.values_mut().filter(|leaf| **leaf == drawn) {
+                "\"(its uid)\"".clone_into(leaf);
+            }
+        }
+        self
+    }
+
     fn touched(self, verb: &str, changes: Vec<Change>) -> Touched {
         let (kind, namespace, name) = self.key;
         Touched { verb: verb.to_owned(), kind, namespace, name, uid: self.uid, changes }
@@ -161,6 +176,8 @@ fn flatten(value: &Value, at: String, secret: bool, leaves: &mut BTreeMap<String
                 flatten(item, format!("{at}/{nth}"), secret, leaves);
             }
         }
+        // To Kubernetes a null is no value; whether it is printed depends on who prints.
+        Value::Null => {}
         leaf => {
             let hidden = secret && below(&SECRET);
             leaves.insert(at, if hidden { "\"(hidden)\"".to_owned() } else { leaf.to_string() });
@@ -171,12 +188,35 @@ fn flatten(value: &Value, at: String, secret: bool, leaves: &mut BTreeMap<String
 /// What would be different, object by object.
 fn changed(verb: &str, before: &BTreeMap<Key, Object>, after: BTreeMap<Key, Object>) -> Vec<Touched> {
     let new = after.into_values().map(|object| {
-        let nothing = BTreeMap::new();
-        let old = before.get(&object.key).map_or(&nothing, |old| &old.leaves);
+        let (old, object) = match before.get(&object.key) {
+            Some(old) => (&old.leaves, object),
+            None => (&BTreeMap::new(), object.unborn()),
+        };
         let changes = differences(old, &object.leaves);
         object.touched(verb, changes)
     });
     new.collect()
+}
+
+/// The objects of every step, each once.
+fn acted_on(verb: &str, steps: &[Printed<'_>]) -> Result<Vec<Touched>, EffectError> {
+    let mut all = BTreeMap::new();
+    for (nth, step) in steps.iter().enumerate() {
+        for item in documents(nth, step.stdout)?.iter().filter(|item| verb != "drain" || !stays(item)) {
+            let object = object(item).ok_or(EffectError::NotAnObject(nth))?;
+            all.insert(object.key.clone(), object);
+        }
+    }
+    Ok(all.into_values().map(|object| object.touched(verb, Vec::new())).collect())
+}
+
+/// A pod that no drain evicts: a daemon set's, or one that its node runs by itself (kubernetes.io,
+/// "Safely Drain a Node" and "Static Pods").
+fn stays(item: &Value) -> bool {
+    let owners = item.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let daemon = owners
+        .is_some_and(|owners| owners.iter().any(|owner| owner["kind"] == "DaemonSet" && owner["controller"] == true));
+    item["kind"] == "Pod" && (daemon || item.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some())
 }
 
 /// What is different between two sets of leaves, path by path.

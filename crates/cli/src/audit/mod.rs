@@ -5,8 +5,8 @@
 
 mod export;
 mod filters;
-mod log;
-mod reader;
+pub(crate) mod log;
+pub(crate) mod reader;
 mod report;
 mod search;
 mod show;

@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Who reads.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who reads")]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// The operator key (`<name>.key`, with `<name>.cert.json` beside it) that the reading is
     /// recorded with; `keys/auditor.key` in the data folder, if it is there.
     #[arg(long, value_name = "FILE")]
@@ -43,7 +43,7 @@ pub(super) struct Reader {
 }
 
 /// A reading that is recorded, or is not.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     on: Option<OnRecord>,
 }
 
@@ -55,7 +55,7 @@ struct OnRecord {
 
 impl Reader {
     /// Opens a stream of the reader's own, with the operator key.
-    pub(super) async fn open(&self, log: &Log) -> anyhow::Result<Reading> {
+    pub(crate) async fn open(&self, log: &Log) -> anyhow::Result<Reading> {
         if self.unrecorded {
             eprintln!("This reading is not on record (--unrecorded).");
             return Ok(Reading { on: None });
@@ -144,7 +144,7 @@ async fn anchors(log: &Log, retention: Duration) -> anyhow::Result<Vec<Arc<dyn A
 
 impl Reading {
     /// Records what is about to be shown, and how much of it.
-    pub(super) async fn record(
+    pub(crate) async fn record(
         &self,
         what: &str,
         about: Option<InvocationId>,
@@ -158,7 +158,7 @@ impl Reading {
     }
 
     /// Closes the reader's stream.
-    pub(super) async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         let Some(OnRecord { log, tracker, .. }) = self.on else { return Ok(()) };
         log.close().await.context("the reading is on record, and its stream could not be closed")?;
         tracker.close();

@@ -172,6 +172,7 @@ impl<'a, W: Write> Tour<'a, W> {
             channel: None,
             thread: None,
             text: text.to_owned(),
+            manifest: None,
             nonce: format!("tour-{}", self.typed),
             at: self.clock.now(),
         };

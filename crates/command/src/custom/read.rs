@@ -42,12 +42,17 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn word(&mut self, word: &Word) -> Checked<()> {
+        if self.own.takes(word, &mut self.words)? {
+            return Ok(());
+        }
         if let Some(option) = word.text.strip_prefix("--") {
             let (name, value) = match option.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (option, None),
             };
-            return self.option(name, value, word);
+            let Some(param) = self.param(name) else { return Err(self.unknown(name, word)) };
+            let value = self.value(&format!("--{name}"), value, word)?;
+            return self.set(&param, &value, word);
         }
         if word.text.starts_with('-') {
             return Err(self.unknown(&word.text, word));
@@ -58,35 +63,6 @@ impl Reader<'_> {
                 None => Err(self.unknown(name, word)),
             },
             None => self.positional(word),
-        }
-    }
-
-    fn option(&mut self, name: &str, value: Option<String>, word: &Word) -> Checked<()> {
-        match (name, value) {
-            ("apply", Some(_)) => Err(own::apply_with_value(word)),
-            ("apply", None) if self.own.apply => Err(own::repeated("--apply", word)),
-            ("apply", None) => {
-                self.own.apply = true;
-                self.own.check(word)
-            }
-            ("dry-run", None) => {
-                self.own.dry_run = true;
-                self.own.check(word)
-            }
-            ("reason", value) => {
-                let value = self.value("--reason", value, word)?;
-                if self.own.reason.replace(own::check_reason(&value, word)?).is_some() {
-                    return Err(own::repeated("--reason", word));
-                }
-                Ok(())
-            }
-            (name, value) => match self.param(name) {
-                Some(param) => {
-                    let value = self.value(&format!("--{name}"), value, word)?;
-                    self.set(&param, &value, word)
-                }
-                None => Err(self.unknown(name, word)),
-            },
         }
     }
 

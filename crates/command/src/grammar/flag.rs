@@ -20,8 +20,10 @@ pub(crate) enum Repeat {
     Refuse,
     /// The last one counts, as in the tool: it only decides how output looks.
     LastWins,
-    /// All of them count.
+    /// All of them count, and a comma does the same.
     Accumulate,
+    /// All of them count; each is a value of its own, whatever it holds.
+    Each,
 }
 
 /// A switch of Countersign's own.
@@ -102,6 +104,10 @@ impl Flag {
 
     pub(crate) const fn accumulates(self) -> Self {
         Self { repeat: Repeat::Accumulate, ..self }
+    }
+
+    pub(crate) const fn each(self) -> Self {
+        Self { repeat: Repeat::Each, ..self }
     }
 
     pub(crate) const fn check(self, check: Check) -> Self {

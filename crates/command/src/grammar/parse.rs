@@ -24,10 +24,28 @@ pub(crate) struct Parsed<I: 'static> {
     pub(crate) verb: &'static Verb<I>,
     pub(crate) given: Vec<Given>,
     pub(crate) positionals: Vec<Word>,
+    /// What follows `--`, which no flag can be in.
+    pub(crate) after_flags: Vec<Word>,
     pub(crate) own: Own,
 }
 
 impl<I> Parsed<I> {
+    /// Takes what follows `--` as what it is to most verbs: more of the same, and never a flag.
+    pub(crate) fn join_after_flags(&mut self) -> Checked<()> {
+        for word in std::mem::take(&mut self.after_flags) {
+            if word.text.starts_with('-') {
+                return Err(no(
+                    Code::UnexpectedArgument,
+                    format!("{} after `--` looks like a flag and is no name", quoted(&word.text)),
+                    "write flags before `--`",
+                )
+                .over(&word));
+            }
+            self.positionals.push(word);
+        }
+        Ok(())
+    }
+
     /// The effective value of a flag: the last one given.
     pub(crate) fn value(&self, long: &str) -> Option<&Given> {
         self.given.iter().rev().find(|given| given.flag.long == long)
@@ -43,6 +61,11 @@ impl<I> Parsed<I> {
         Ok(())
     }
 
+    /// Every value of a flag, in the order of writing.
+    pub(crate) fn values(&self, long: &str) -> impl Iterator<Item = &Given> {
+        self.given.iter().filter(move |given| given.flag.long == long)
+    }
+
     /// Whether a switch is effectively on.
     pub(crate) fn is_on(&self, long: &str) -> bool {
         self.value(long).is_some_and(|given| given.value == "true")
@@ -53,25 +76,26 @@ impl<I> Parsed<I> {
         let flags = self.verb.flags.iter().flat_map(|table| table.iter());
         flags
             .filter(|flag| matches!(flag.rule, Rule::Allow(_)) && !except.contains(&flag.long))
-            .filter_map(|flag| self.canonical(flag))
+            .flat_map(|flag| self.canonical(flag))
             .collect()
     }
 
-    fn canonical(&self, flag: &Flag) -> Option<String> {
-        let values: Vec<&str> =
-            self.given.iter().filter(|given| given.flag.long == flag.long).map(|given| given.value.as_str()).collect();
-        let value = match flag.repeat {
-            Repeat::Accumulate => values.join(","),
-            Repeat::Refuse | Repeat::LastWins => (*values.last()?).to_owned(),
+    fn canonical(&self, flag: &Flag) -> Vec<String> {
+        let values: Vec<&str> = self.values(flag.long).map(|given| given.value.as_str()).collect();
+        let effective = match flag.repeat {
+            Repeat::Accumulate if values.is_empty() => Vec::new(),
+            Repeat::Accumulate => vec![values.join(",")],
+            Repeat::Each => values.into_iter().map(str::to_owned).collect(),
+            Repeat::Refuse | Repeat::LastWins => values.last().map(|value| (*value).to_owned()).into_iter().collect(),
         };
-        if values.is_empty() || value == flag.default {
-            return None;
-        }
-        Some(if flag.arity == Arity::Bool && value == "true" {
-            format!("--{}", flag.long)
-        } else {
-            format!("--{}={value}", flag.long)
-        })
+        let spelled = |value: String| {
+            if flag.arity == Arity::Bool && value == "true" {
+                format!("--{}", flag.long)
+            } else {
+                format!("--{}={value}", flag.long)
+            }
+        };
+        effective.into_iter().filter(|value| value != flag.default).map(spelled).collect()
     }
 }
 
@@ -88,55 +112,98 @@ pub(crate) fn parse<I>(grammar: &'static Grammar<I>, words: &[Word]) -> Checked<
         flags_end: false,
     };
     let verb = find_verb(grammar, &mut reader)?;
+    // cobra looks for no verb behind `--`: kubectl would print its help and do nothing.
+    if reader.flags_end {
+        let sentence = format!("`{}` reads no verb after `--`", grammar.tool);
+        return Err(no(Code::UnknownVerb, sentence, "write the verb before `--`, or leave `--` away"));
+    }
     reader.verb = Some(verb.name);
-    reader.tables.extend(verb.flags);
-    let mut positionals = Vec::new();
+    // A verb's own flag hides a global one of the same name.
+    reader.tables.splice(0..0, verb.flags.iter().copied());
+    let (mut positionals, mut after_flags) = (Vec::new(), Vec::new());
     while let Some(word) = reader.positional()? {
-        positionals.push(word);
+        if reader.flags_end { &mut after_flags } else { &mut positionals }.push(word);
     }
     let Reader { given, own, .. } = reader;
-    Ok(Parsed { verb, given, positionals, own })
+    Ok(Parsed { verb, given, positionals, after_flags, own })
 }
 
-/// Flags that stand before the verb must be global: which others there are depends on the verb.
+/// Reads one word after the other until they name a verb. Flags that stand before the verb must be
+/// global: which others there are depends on the verb.
 fn find_verb<I>(grammar: &'static Grammar<I>, reader: &mut Reader<'_>) -> Checked<&'static Verb<I>> {
     let tool = grammar.tool;
-    let names = || grammar.verbs.iter().filter_map(|verb| verb.name.split(' ').next());
-    let Some(word) = reader.positional()? else {
-        return Err(no(Code::UnknownVerb, format!("`{tool}` needs a verb"), format!("one of {}", listed(names()))));
-    };
-    if let Some(refused) = grammar.refused.iter().find(|refused| refused.name == word.text) {
-        return Err(
-            no(refused.code, format!("`{tool} {}` does not run from chat", refused.name), refused.instead).over(&word)
-        );
-    }
-    if let Some(verb) = grammar.verbs.iter().find(|verb| verb.name == word.text) {
-        return Ok(verb);
-    }
-    if !names().any(|name| name == word.text) {
-        return Err(unknown_verb(tool, &word, names()));
-    }
-    let subs = || grammar.verbs.iter().filter_map(|verb| verb.name.strip_prefix(&word.text)?.strip_prefix(' '));
-    let Some(sub) = reader.positional()? else {
+    let Some(first) = reader.positional()? else {
         return Err(no(
             Code::UnknownVerb,
-            format!("`{tool} {}` needs to be told what to do", word.text),
-            format!("one of {}", listed(subs())),
-        )
-        .over(&word));
+            format!("`{tool}` needs a verb"),
+            format!("one of {}", listed(grammar.below("").into_iter())),
+        ));
     };
-    let found = grammar
-        .verbs
-        .iter()
-        .find(|verb| verb.name.split_once(' ').is_some_and(|(first, second)| first == word.text && second == sub.text));
-    found.ok_or_else(|| unknown_verb(&format!("{tool} {}", word.text), &sub, subs()))
+    let mut word = first;
+    let mut path = String::new();
+    loop {
+        let parent = path.clone();
+        path = grammar.path(&parent, &word.text);
+        if let Some(refused) = grammar.refused.iter().find(|refused| refused.name == path) {
+            let sentence = format!("`{tool} {}` does not run from chat", refused.name);
+            return Err(no(refused.code, sentence, refused.instead).over(&word));
+        }
+        let verb = grammar.verbs.iter().find(|verb| verb.name == path);
+        let below = grammar.below(&path);
+        let next = match (verb, below.is_empty()) {
+            (Some(verb), true) => return Ok(verb),
+            (None, true) => return Err(unknown_verb(tool, &parent, &word, &grammar.below(&parent))),
+            (Some(verb), false) => match reader.next_verb(|text| below.contains(&grammar.word(&path, text).as_str())) {
+                Some(next) => next,
+                None => return Ok(verb),
+            },
+            (None, false) => reader.positional()?.ok_or_else(|| {
+                no(
+                    Code::UnknownVerb,
+                    format!("`{tool} {path}` needs to be told what to do"),
+                    format!("one of {}", listed(below.iter().copied())),
+                )
+                .over(&word)
+            })?,
+        };
+        word = next;
+    }
 }
 
-fn unknown_verb<'a>(tool: &str, word: &Word, known: impl Iterator<Item = &'a str> + Clone) -> Box<Refusal> {
+impl<I> Grammar<I> {
+    /// The words that can follow these words of a verb.
+    fn below(&self, path: &str) -> Vec<&'static str> {
+        let names = self.verbs.iter().map(|verb| verb.name).chain(self.refused.iter().map(|refused| refused.name));
+        let rest = names.filter_map(|name| match path {
+            "" => Some(name),
+            _ => name.strip_prefix(path)?.strip_prefix(' '),
+        });
+        rest.filter_map(|rest| rest.split(' ').next()).collect()
+    }
+
+    /// The words of a verb so far, and one more, as they are used.
+    fn path(&self, parent: &str, word: &str) -> String {
+        let typed = if parent.is_empty() { word.to_owned() } else { format!("{parent} {word}") };
+        match self.aliases.iter().find(|(alias, _)| *alias == typed) {
+            Some((_, used)) => (*used).to_owned(),
+            None => typed,
+        }
+    }
+
+    /// The last word of such a path.
+    fn word(&self, parent: &str, word: &str) -> String {
+        let path = self.path(parent, word);
+        path.rsplit(' ').next().unwrap_or_default().to_owned()
+    }
+}
+
+fn unknown_verb(tool: &str, parent: &str, word: &Word, known: &[&str]) -> Box<Refusal> {
+    let here = if parent.is_empty() { tool.to_owned() } else { format!("{tool} {parent}") };
+    let known = || known.iter().copied();
     no(
         Code::UnknownVerb,
-        format!("`{tool}` has no verb {} here", quoted(&word.text)),
-        meant(&word.text, known.clone(), &format!("one of {}", listed(known))),
+        format!("`{here}` has no verb {} here", quoted(&word.text)),
+        meant(&word.text, known(), &format!("one of {}", listed(known()))),
     )
     .over(word)
 }
@@ -152,6 +219,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("`{}`", seen.join("`, `"))
 }
 
+#[derive(Clone)]
 struct Reader<'a> {
     tool: &'static str,
     words: std::slice::Iter<'a, Word>,
@@ -165,11 +233,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The next word if it goes on naming the verb; otherwise nothing was read.
+    fn next_verb(&mut self, goes_on: impl Fn(&str) -> bool) -> Option<Word> {
+        let mut ahead = self.clone();
+        let word = ahead.positional().ok().flatten().filter(|word| goes_on(&word.text))?;
+        *self = ahead;
+        Some(word)
+    }
+
     /// The next word that is no flag; flags on the way are taken in.
     fn positional(&mut self) -> Checked<Option<Word>> {
         while let Some(word) = self.words.next() {
             if self.flags_end {
-                return positional_after_flags(word).map(Some);
+                return Ok(Some(word.clone()));
             }
             match word.text.as_str() {
                 "--" => self.flags_end = true,
@@ -386,19 +462,6 @@ fn refused_flag(code: Code, flag: &Flag, instead: &str, word: &Word) -> Box<Refu
         _ => format!("`--{}` is not for chat", flag.long),
     };
     no(code, sentence, instead).over(word)
-}
-
-/// After `--` nothing is a flag, and nothing that looks like one is a name.
-fn positional_after_flags(word: &Word) -> Checked<Word> {
-    if word.text.starts_with('-') {
-        return Err(no(
-            Code::UnexpectedArgument,
-            format!("{} after `--` looks like a flag and is no name", quoted(&word.text)),
-            "write flags before `--`",
-        )
-        .over(word));
-    }
-    Ok(word.clone())
 }
 
 /// The spellings Go's `strconv.ParseBool` takes.

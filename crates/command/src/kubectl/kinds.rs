@@ -249,6 +249,30 @@ pub(super) fn one(text: &str, word: &Word, vocabulary: &Vocabulary) -> Checked<K
     built_in.or_else(from_catalog).ok_or_else(|| unknown(text, word, vocabulary))
 }
 
+/// The kind of an object that names itself by `kind`, API group and version.
+pub(super) fn of_object(kind: &str, group: &str, version: &str, vocabulary: &Vocabulary) -> Option<KindRef> {
+    // The API server tells upper from lower case here: a kind begins with a capital.
+    if !is_version(version) || !kind.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return None;
+    }
+    let lower = kind.to_ascii_lowercase();
+    let built_in = ROWS.iter().find(|row| row.singular == lower && row.group == group);
+    let built_in = built_in.map(|row| row.meant(id(row.plural, row.group)));
+    let from_catalog = || {
+        let found = vocabulary.kinds.iter().find(|known| known.kind == kind && known.group == group)?;
+        let named = id(&found.plural, &found.group);
+        Some(KindRef {
+            id: named.clone(),
+            spelled: named,
+            reach: found.reach,
+            sensitivity: found.sensitivity,
+            built_in: false,
+            loss: Loss::Gone,
+        })
+    };
+    built_in.or_else(from_catalog)
+}
+
 /// How canonical argv spells the kind, if what follows its first dot fits its group.
 fn spelling(plural: &str, group: &str, rest: Option<&str>) -> Option<String> {
     let Some(rest) = rest else {

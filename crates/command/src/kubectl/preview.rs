@@ -3,13 +3,20 @@
 //! **Invariant:** a dry run differs from the real run in the dry-run switch and the output form,
 //! and in nothing else: [`dry_run`] is all there is to it.
 
-use super::verbs::Does;
+use super::does::{Does, Shows};
+use super::target::{Objects, Target};
 use countersign_core::command::{Argv, ArgvError, EffectForm, PreviewPlan};
 
-/// The same argv with the dry-run switch, and in our own output form.
+/// The same argv with the dry-run switch, and in our own output form. What stands after `--` is a
+/// program's, so the switch stands before it.
 pub(super) fn dry_run(argv: &Argv) -> Result<Argv, ArgvError> {
-    let without_form = argv.elements().iter().filter(|element| !is_form(element));
-    Argv::new(without_form.cloned().collect())?.with(&["--dry-run=server", "--output=json"])
+    let elements = argv.elements();
+    let flags_end = elements.iter().position(|element| element == "--").unwrap_or(elements.len());
+    let (ours, program) = elements.split_at_checked(flags_end).unwrap_or_default();
+    let mut dry: Vec<String> = ours.iter().filter(|element| !is_form(element)).cloned().collect();
+    dry.extend(["--dry-run=server", "--output=json"].map(str::to_owned));
+    dry.extend(program.iter().cloned());
+    Argv::new(dry)
 }
 
 fn is_form(element: &str) -> bool {
@@ -18,47 +25,63 @@ fn is_form(element: &str) -> bool {
         || element.starts_with("--allow-missing-template-keys")
 }
 
-/// The objects as they are: the same target, place and selection, read.
-fn objects(argv: &Argv, target: &[String]) -> Result<Argv, ArgvError> {
-    let selects = |element: &&String| {
-        ["--namespace=", "--all-namespaces", "--selector=", "--field-selector=", "--ignore-not-found"]
-            .iter()
-            .any(|flag| element.starts_with(flag))
-    };
+/// `kubectl get`, with these objects and flags, as JSON.
+fn look<'a>(
+    objects: &[String],
+    flags: impl IntoIterator<Item = &'a String>,
+    more: &[String],
+) -> Result<Argv, ArgvError> {
     let mut elements = vec!["kubectl".to_owned(), "get".to_owned()];
-    elements.extend(target.iter().cloned());
-    elements.extend(argv.elements().iter().filter(selects).cloned());
+    elements.extend(objects.iter().cloned());
+    elements.extend(flags.into_iter().cloned());
+    elements.extend(more.iter().cloned());
     elements.push("--output=json".to_owned());
     Argv::new(elements)
 }
 
-/// Every replica set of the place: the revisions that a deployment can go back to.
-fn revisions(argv: &Argv) -> Result<Argv, ArgvError> {
-    let place = |element: &&String| element.starts_with("--namespace=") || *element == "--all-namespaces";
-    let mut elements = ["kubectl", "get", "replicasets.apps"].map(str::to_owned).to_vec();
-    elements.extend(argv.elements().iter().filter(place).cloned());
-    elements.push("--output=json".to_owned());
-    Argv::new(elements)
+/// The flags that say where objects are and which are meant.
+fn choosing<'a>(argv: &'a Argv, flags: &'a [&'a str]) -> impl Iterator<Item = &'a String> {
+    let flags_of_ours = argv.elements().iter().take_while(|element| *element != "--");
+    flags_of_ours.filter(|element| flags.iter().any(|flag| element.starts_with(flag)))
+}
+
+const PLACE: &[&str] = &["--namespace=", "--all-namespaces"];
+const SELECTION: &[&str] =
+    &["--namespace=", "--all-namespaces", "--selector=", "--field-selector=", "--ignore-not-found"];
+
+/// The nodes, and for each that has a name the pods on it.
+fn evicted(argv: &Argv, target: &Target) -> Result<Vec<Argv>, ArgvError> {
+    let mut steps = vec![look(&target.elements(), choosing(argv, SELECTION), &[])?];
+    let pods = ["pods".to_owned()];
+    let which = choosing(argv, &["--pod-selector="]).map(|flag| flag.replacen("--pod-", "--", 1));
+    let which: Vec<String> = which.collect();
+    for (_, node) in target.objects.named() {
+        let on_it = [format!("--field-selector=spec.nodeName={node}")];
+        let everywhere = ["--all-namespaces".to_owned()];
+        steps.push(look(&pods, everywhere.iter().chain(&which), &on_it)?);
+    }
+    Ok(steps)
 }
 
 /// What to run to see the effect of a mutating verb.
 ///
-/// `delete` and the rollout verbs without a dry run show the objects they act on.
-pub(super) fn plan(verb: Does, argv: &Argv, target: &[String]) -> Result<Option<PreviewPlan>, ArgvError> {
-    let now = objects(argv, target)?;
-    Ok(match verb {
-        Does::Get | Does::Describe | Does::Logs | Does::RolloutStatus | Does::RolloutHistory => None,
-        Does::Label => Some(PreviewPlan { steps: vec![now, dry_run(argv)?], form: EffectForm::KubernetesDiff }),
-        // kubectl prints the object that it fetched before a dry-run scale or undo, not the new one.
-        Does::Scale => Some(PreviewPlan { steps: vec![now, dry_run(argv)?], form: EffectForm::KubernetesScale }),
-        Does::RolloutUndo => {
-            let steps = vec![now, revisions(argv)?, dry_run(argv)?];
-            Some(PreviewPlan { steps, form: EffectForm::KubernetesUndo })
-        }
-        Does::Delete | Does::RolloutRestart | Does::RolloutPause | Does::RolloutResume => {
-            Some(PreviewPlan { steps: vec![now], form: EffectForm::KubernetesObjects })
-        }
-    })
+/// Verbs without a dry run show the objects they act on.
+pub(super) fn plan(verb: Does, argv: &Argv, target: &Target) -> Result<Option<PreviewPlan>, ArgvError> {
+    let now = || match &target.objects {
+        Objects::OfKinds(_) | Objects::Named(_) => look(&target.elements(), choosing(argv, SELECTION), &[]),
+        Objects::Interface { .. } => Argv::new(argv.elements().to_vec()),
+    };
+    let revisions = || look(&["replicasets.apps".to_owned()], choosing(argv, PLACE), &[]);
+    let (steps, form) = match verb.meaning().shows {
+        Shows::Nothing => return Ok(None),
+        Shows::Objects => (vec![now()?], EffectForm::KubernetesObjects),
+        Shows::Evicted => (evicted(argv, target)?, EffectForm::KubernetesObjects),
+        Shows::Diff => (vec![now()?, dry_run(argv)?], EffectForm::KubernetesDiff),
+        Shows::Created => (vec![dry_run(argv)?], EffectForm::KubernetesCreated),
+        Shows::Scale => (vec![now()?, dry_run(argv)?], EffectForm::KubernetesScale),
+        Shows::Undo => (vec![now()?, revisions()?, dry_run(argv)?], EffectForm::KubernetesUndo),
+    };
+    Ok(Some(PreviewPlan { steps, form }))
 }
 
 #[cfg(test)]
@@ -74,5 +97,11 @@ mod tests {
         let real = argv("kubectl label pods/a x=y --namespace=web --overwrite --output=yaml");
         let dry = dry_run(&real).unwrap();
         assert_eq!(dry, argv("kubectl label pods/a x=y --namespace=web --overwrite --dry-run=server --output=json"));
+    }
+
+    #[test]
+    fn p36_the_dry_run_switch_is_never_an_argument_of_the_new_pod() {
+        let dry = dry_run(&argv("kubectl run a --image=b -- c --output=yaml")).unwrap();
+        assert_eq!(dry, argv("kubectl run a --image=b --dry-run=server --output=json -- c --output=yaml"));
     }
 }

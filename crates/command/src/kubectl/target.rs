@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** a target says the same in canonical argv and in resource strings.
 
-use super::classify::is_mutating;
+use super::does::{Choice, Does, Takes};
 use super::flags::object_name;
 use super::kinds::{self, KindRef};
-use super::verbs::Does;
+use super::said::Said;
 use crate::grammar::Parsed;
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::vocabulary::{Reach, Vocabulary};
@@ -20,6 +20,13 @@ pub(super) enum Objects {
     OfKinds(Vec<KindRef>),
     /// These objects.
     Named(Vec<(KindRef, String)>),
+    /// No object: what the cluster says about itself and its interface.
+    Interface {
+        /// Which part of it.
+        name: &'static str,
+        /// Whether the answer is about a namespace.
+        reach: Reach,
+    },
 }
 
 /// Where objects of namespaced kinds are looked for.
@@ -37,6 +44,8 @@ pub(super) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) objects: Objects,
+    /// Objects that are made for those, or read for them.
+    pub(super) besides: Vec<(KindRef, String)>,
     pub(super) place: Place,
 }
 
@@ -51,7 +60,7 @@ impl Objects {
             ));
         };
         if words.iter().any(|word| word.text.contains('/')) {
-            return words.iter().map(|word| slashed(word, vocabulary)).collect::<Checked<_>>().map(Self::named);
+            return words.iter().map(|word| slashed(word, vocabulary)).collect::<Checked<_>>().map(Self::of_names);
         }
         let kinds = kinds::list(&first.text, first, vocabulary)?;
         if rest.is_empty() {
@@ -67,11 +76,24 @@ impl Objects {
                 named.push((kind.clone(), word.text.clone()));
             }
         }
-        Ok(Self::named(named))
+        Ok(Self::of_names(named))
+    }
+
+    /// The cluster's interface, which is in no namespace.
+    pub(super) const fn interface(name: &'static str) -> Self {
+        Self::Interface { name, reach: Reach::Cluster }
+    }
+
+    /// The objects that have names.
+    pub(super) fn named(&self) -> &[(KindRef, String)] {
+        match self {
+            Self::Named(named) => named,
+            Self::OfKinds(_) | Self::Interface { .. } => &[],
+        }
     }
 
     /// Named objects, each once.
-    fn named(objects: Vec<(KindRef, String)>) -> Self {
+    pub(super) fn of_names(objects: Vec<(KindRef, String)>) -> Self {
         let mut once: Vec<(KindRef, String)> = Vec::new();
         for one in objects {
             if !once.contains(&one) {
@@ -86,17 +108,41 @@ impl Objects {
         match self {
             Self::OfKinds(kinds) => kinds.iter().collect(),
             Self::Named(named) => named.iter().map(|(kind, _)| kind).collect(),
+            Self::Interface { .. } => Vec::new(),
+        }
+    }
+
+    fn is_namespaced(&self) -> bool {
+        match self {
+            Self::Interface { reach, .. } => *reach == Reach::Namespaced,
+            Self::OfKinds(_) | Self::Named(_) => self.kinds().iter().any(|kind| kind.reach == Reach::Namespaced),
         }
     }
 
     /// As canonical argv has them.
-    fn elements(&self) -> Vec<String> {
+    pub(super) fn elements(&self) -> Vec<String> {
         match self {
             Self::OfKinds(kinds) => {
                 let spelled: Vec<&str> = kinds.iter().map(|kind| kind.spelled.as_str()).collect();
                 vec![spelled.join(",")]
             }
             Self::Named(named) => named.iter().map(|(kind, name)| format!("{}/{name}", kind.spelled)).collect(),
+            Self::Interface { .. } => Vec::new(),
+        }
+    }
+
+    /// The same for a verb that knows no TYPE/NAME: one TYPE, and then names.
+    ///
+    /// Source: to `taint node/n1 …` kubectl 1.32.4 answers that there is no resource type `node/n1`.
+    pub(super) fn type_and_names(&self) -> Vec<String> {
+        let (Self::Named(named), kinds) = (self, self.kinds()) else {
+            return self.elements();
+        };
+        match kinds.first() {
+            Some(first) if kinds.iter().all(|kind| kind == first) => {
+                std::iter::once(first.spelled.clone()).chain(named.iter().map(|(_, name)| name.clone())).collect()
+            }
+            _ => self.elements(),
         }
     }
 }
@@ -117,7 +163,7 @@ fn slashed(word: &Word, vocabulary: &Vocabulary) -> Checked<(KindRef, String)> {
     }
 }
 
-fn check_name(name: &str, word: &Word) -> Checked<()> {
+pub(super) fn check_name(name: &str, word: &Word) -> Checked<()> {
     object_name(name).map_err(|_| {
         no(
             Code::BadValue,
@@ -130,21 +176,27 @@ fn check_name(name: &str, word: &Word) -> Checked<()> {
 
 impl Target {
     /// Puts objects in their place: the typed namespace, or the cluster's default.
-    pub(super) fn place(objects: Objects, parsed: &Parsed<Does>, default: &str) -> Checked<Self> {
-        let namespaced = objects.kinds().iter().any(|kind| kind.reach == Reach::Namespaced);
+    pub(super) fn place(said: &Said, parsed: &Parsed<Does>, default: &str) -> Checked<Self> {
+        // kubectl looks for the cluster's own services where they are, unless it is told otherwise.
+        let default = if parsed.verb.id == Does::ClusterInfo { "kube-system" } else { default };
         let place = match parsed.value("namespace") {
-            _ if !namespaced => Place::Cluster,
+            _ if !said.objects.is_namespaced() => Place::Cluster,
             _ if parsed.is_on("all-namespaces") => Place::Everywhere,
             Some(given) => Place::Namespace(given.value.clone()),
             None => Place::Namespace(default.to_owned()),
         };
-        let chosen = ["all", "selector", "field-selector", "all-namespaces"]
+        let objects = said.objects.clone();
+        let meaning = parsed.verb.id.meaning();
+        let makes = meaning.choice == Choice::ByName || matches!(meaning.takes, Takes::New(_));
+        let chooses = ["all", "selector", "field-selector", "all-namespaces"];
+        let chosen = chooses
             .iter()
+            .filter(|_| !makes)
             .find(|long| parsed.value(long).is_some_and(|given| given.value != "false"));
         if let (Objects::Named(_), Some(long)) = (&objects, chosen) {
             return Err(both(parsed, long));
         }
-        Ok(Self { objects, place })
+        Ok(Self { objects, besides: said.besides.clone(), place })
     }
 
     /// As canonical argv has it, without what selects among the objects.
@@ -179,7 +231,7 @@ impl Target {
     pub(super) const fn count(&self) -> usize {
         match &self.objects {
             Objects::Named(named) => named.len(),
-            Objects::OfKinds(_) => 0,
+            Objects::OfKinds(_) | Objects::Interface { .. } => 0,
         }
     }
 
@@ -188,7 +240,12 @@ impl Target {
     pub(super) fn resources(&self, cluster: &str, verb: Does) -> Vec<Resource> {
         let pairs: Vec<(&KindRef, &str)> = match &self.objects {
             Objects::OfKinds(kinds) => kinds.iter().map(|kind| (kind, "*")).collect(),
-            Objects::Named(named) => named.iter().map(|(kind, name)| (kind, name.as_str())).collect(),
+            Objects::Named(named) => {
+                named.iter().chain(&self.besides).map(|(kind, name)| (kind, name.as_str())).collect()
+            }
+            Objects::Interface { name, .. } => {
+                return vec![Resource::from_parts(&["k8s", cluster, "cluster", "discovery", name])];
+            }
         };
         let mut found = Vec::new();
         for (kind, name) in pairs {
@@ -199,7 +256,7 @@ impl Target {
                 }
                 Reach::Cluster => Resource::from_parts(&["k8s", cluster, "cluster", &kind.id, name]),
             });
-            if is_mutating(verb) && kind.id == "namespaces" {
+            if verb.is_mutating() && kind.id == "namespaces" {
                 found.push(Resource::from_parts(&["k8s", cluster, "ns", name, "*", "*"]));
             }
             if verb == Does::Delete && kind.id == "customresourcedefinitions.apiextensions.k8s.io" {

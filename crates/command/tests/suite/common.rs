@@ -1,9 +1,12 @@
 //! One catalog and a few ways to ask, for all tests of this crate.
 
 use countersign_command::pattern::Pattern;
-use countersign_command::vocabulary::{Cluster, CustomPreview, Kind, LeadingDash, Param, Reach, Threshold, Values};
-use countersign_command::{Context, CustomCommand, Typed, Vocabulary, parse};
+use countersign_command::vocabulary::{
+    Alertmanager, Cluster, CustomPreview, Kind, LeadingDash, Param, Profile, Reach, Service, Stack, Threshold, Values,
+};
+use countersign_command::{Context, CustomCommand, Typed, Vocabulary, parse, parse_again};
 use countersign_core::command::Command;
+use countersign_core::policy::Canonical;
 use countersign_core::refusal::Refusal;
 use countersign_core::tier::{Reversibility, Sensitivity, Tier};
 use std::time::Duration;
@@ -79,7 +82,28 @@ pub(crate) fn vocabulary() -> Vocabulary {
     without_preview.reversibility = Reversibility::NoneNeeded;
     vocabulary.commands.insert("disk-usage".to_owned(), without_preview);
     vocabulary.commands.insert("restart-report".to_owned(), custom());
+    targets(&mut vocabulary);
     vocabulary
+}
+
+/// Stacks, services and Alertmanagers.
+fn targets(vocabulary: &mut Vocabulary) {
+    let stack = Stack { env: "prod".to_owned(), branch: "main".to_owned() };
+    vocabulary.stacks.insert("network".to_owned(), stack);
+    let environments = vocabulary.environments.clone();
+    for env in &environments {
+        let regions = ["eu-west-1", "us-east-1", "eu-central-1"].map(str::to_owned).into();
+        let profile = Profile { env: env.clone(), region: "eu-west-1".to_owned(), regions };
+        vocabulary.profiles.insert(env.clone(), profile);
+    }
+    let versions = Some(Pattern::new("[0-9]+\\.[0-9]+").expect("the pattern is well-formed"));
+    vocabulary.services.insert("checkout".to_owned(), Service { environments: environments.clone(), versions });
+    vocabulary.services.insert("ledger".to_owned(), Service { environments, versions: None });
+    for env in ["dev", "prod"] {
+        let hours = Duration::from_hours;
+        let one = Alertmanager { env: env.to_owned(), change_up_to: hours(4), longest: hours(24) };
+        vocabulary.alertmanagers.insert(env.to_owned(), one);
+    }
 }
 
 pub(crate) fn typed(text: &str) -> Result<Typed, Box<Refusal>> {
@@ -111,4 +135,17 @@ pub(crate) fn all_refused(cases: &str) {
         assert_eq!(got.code().as_str(), code, "{text}: {got}");
         assert!(got.rule().is_some() && !got.hint().is_empty(), "{text}");
     }
+}
+
+/// A command, understood again from what would be sealed of it.
+pub(crate) fn again(command: &Command) -> Result<Command, Box<Refusal>> {
+    let canonical = Canonical {
+        tool: command.tool(),
+        argv: command.argv(),
+        mode: command.mode(),
+        scope: &command.action().scope,
+        stdin: None,
+        filters: &command.parts().filters,
+    };
+    parse_again(&canonical, &vocabulary())
 }

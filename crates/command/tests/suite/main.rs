@@ -2,7 +2,16 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its texts so")]
 
+mod aws;
 mod common;
 mod custom;
+mod deploy;
+mod filters;
+mod gcloud;
 mod kubectl;
+mod kubectl_verbs;
+mod manifest;
 mod props;
+mod sentences;
+mod silence;
+mod tf;

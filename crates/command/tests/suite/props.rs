@@ -2,7 +2,7 @@
 
 use crate::common::vocabulary;
 use countersign_command::{Context, Typed, Vocabulary, parse, parse_again};
-use countersign_core::command::{Command, Tool};
+use countersign_core::command::{Argv, Command, Tool};
 use countersign_core::policy::Canonical;
 use countersign_core::tier::{Mode, Tier};
 use proptest::prelude::*;
@@ -96,6 +96,64 @@ fn fragment() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What may stand behind a pipe.
+fn filter() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["grep", "head", "tail", "sort", "wc", "jq", "jq -r", "awk", ""]);
+    let word = prop_oneof![
+        prop::sample::select(vec![
+            "-i",
+            "-vn",
+            "-c",
+            "-o",
+            "-w",
+            "-x",
+            "-F",
+            "-E",
+            "-m3",
+            "-A 2",
+            "-C",
+            "-e",
+            "x",
+            "'a|b'",
+            "'a\\|b'",
+            "-5",
+            "-n",
+            "5",
+            "+2",
+            "-c9",
+            "-rn",
+            "-k2,3n",
+            "-k",
+            "-t,",
+            "-u",
+            "-hV",
+            "-l",
+            "-wc",
+            "'.a'",
+            "'.[] | .x'",
+            "'env'",
+            "-S",
+            "--arg a b",
+            "'$a'",
+            "'[.. | scalars]'",
+            "--",
+            "-",
+            "-f",
+            "/etc/passwd",
+            "'('",
+            "\"it's\"",
+        ])
+        .prop_map(str::to_owned),
+        "[ -~]{0,6}",
+        "'[^'\\p{C}]{0,12}'",
+    ];
+    (name, prop::collection::vec(word, 0..4)).prop_map(|(name, words)| format!(" | {name} {}", words.join(" ")))
+}
+
+fn filtered() -> impl Strategy<Value = String> {
+    prop::collection::vec(filter(), 0..3).prop_map(|filters| format!("kubectl get pods{}", filters.concat()))
+}
+
 fn line() -> impl Strategy<Value = String> {
     let tool = prop::sample::select(vec![
         "kubectl ",
@@ -177,7 +235,7 @@ fn reads_back(command: &Command, vocabulary: &Vocabulary) {
         mode: command.mode(),
         scope: &command.action().scope,
         stdin: None,
-        filters: &[],
+        filters: &command.parts().filters,
     };
     let again = parse_again(&canonical, vocabulary);
     assert_eq!(again.as_ref(), Ok(command), "{}", command.argv());
@@ -228,6 +286,22 @@ proptest! {
     }
 
     #[test]
+    fn filters_read_back_to_themselves_and_add_nothing(text in filtered()) {
+        let vocabulary = vocabulary();
+        if let Some(command) = understood(&text, &vocabulary) {
+            reads_back(&command, &vocabulary);
+            // Besides option letters and the ten lines of `head`, everything was typed.
+            let typed: String = text.chars().filter(|c| !"'\"\\".contains(*c)).collect();
+            for element in command.parts().filters.iter().flat_map(Argv::elements) {
+                let ours = element.starts_with('-') || element == "10";
+                let element: String = element.chars().filter(|c| !"'\"\\".contains(*c)).collect();
+                // A key is put together from its parts.
+                prop_assert!(ours || typed.contains(&element) || typed.contains("-k"), "{element} in {text}");
+            }
+        }
+    }
+
+    #[test]
     fn p36_only_apply_applies(text in sensible()) {
         if let Some(command) = understood(&text, &vocabulary()) {
             let applies = command.mode() == Mode::Apply && command.action().tier > Tier::Read;
@@ -240,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn p56_every_refusal_has_rule_place_and_way_forward(text in line()) {
+    fn p56_every_refusal_has_rule_place_and_way_forward(text in prop_oneof![line(), filtered()]) {
         if let Err(refusal) = parse(&text, &Context::default(), &vocabulary()) {
             prop_assert!(refusal.rule().is_some());
             prop_assert!(!refusal.hint().is_empty());
@@ -253,11 +327,12 @@ proptest! {
     }
 
     #[test]
-    fn p15_no_shell_is_needed(text in line()) {
+    fn p15_no_shell_is_needed(text in prop_oneof![line(), filtered()]) {
         // A shell given the printed command reads exactly the same words.
         if let Some(command) = understood(&text, &vocabulary()) {
-            let printed = command.argv().to_string();
-            prop_assert_eq!(shell_words::split(&printed).unwrap(), command.argv().elements());
+            for argv in std::iter::once(command.argv()).chain(&command.parts().filters) {
+                prop_assert_eq!(shell_words::split(&argv.to_string()).unwrap(), argv.elements());
+            }
         }
     }
 }

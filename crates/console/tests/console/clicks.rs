@@ -5,6 +5,7 @@ use crate::world::{account, argv, card, id, ran, scaling};
 use axum::http::StatusCode;
 use countersign_chat::{Button, Card, EffectView, Inbound, State};
 use countersign_core::digest::Digest;
+use countersign_core::input::Input;
 use countersign_core::tier::Tier;
 use std::time::Duration;
 
@@ -26,6 +27,40 @@ async fn a_typed_line_reaches_the_gateway_as_the_person_of_the_session() {
     assert_eq!((&typed.account, typed.text.as_str()), (&account("ann"), "/kubectl get pods"));
     assert_eq!(typed.nonce, nonce);
     assert_eq!(reply.header("location"), format!("/thread/{}", id(&nonce)));
+}
+
+#[tokio::test]
+async fn a_manifest_has_a_field_of_its_own() {
+    let world = world();
+    let ann = Browser::of(&world, "ann").await;
+    let page = ann.get("/").await;
+    assert!(page.text.contains("<textarea id=\"manifest\""), "{}", page.text);
+    let manifest = format!("kind: ConfigMap\ndata: {{a: {}}}\n", "é&<".repeat(40_000));
+    let mut nonce = page.field("nonce", 0);
+    for (manifest, arrives) in [(manifest.as_str(), Some(manifest.clone())), (" \n", None)] {
+        let fields = [("nonce", nonce.as_str()), ("text", "/kubectl apply"), ("manifest", manifest)];
+        ann.post("/say", &fields).await;
+        let received = world.office.received();
+        let Some(Inbound::Typed(typed)) = received.last() else { panic!("{received:?}") };
+        assert_eq!((typed.text.as_str(), &typed.manifest), ("/kubectl apply", &arrives));
+        nonce = ann.get("/").await.field("nonce", 0);
+    }
+}
+
+/// Nobody agrees to a digest.
+#[tokio::test]
+async fn p30_the_whole_shows_the_manifest() {
+    let world = world();
+    let input = Input::new("{\"kind\":\"ConfigMap\",\"data\":{\"a\":\"b\"}}\n".into()).unwrap();
+    let card = Card { stdin: Some(input.digest()), input: Some(input.clone()), ..card(id("m")) };
+    assert!(card.must_be_opened());
+    let thread = world.office.ask("ann", "Ann", "kubectl apply", card).await;
+    let bob = Browser::of(&world, "bob").await;
+    let before = bob.get(&format!("/thread/{thread}")).await.text;
+    assert!(!before.contains("ConfigMap"), "{before}");
+    bob.clicks(thread.as_str(), "show-whole").await;
+    let whole = bob.get(&format!("/thread/{thread}")).await.text;
+    assert!(whole.contains("ConfigMap") && whole.contains(&input.digest().to_string()), "{whole}");
 }
 
 #[tokio::test]

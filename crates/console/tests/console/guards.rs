@@ -128,7 +128,7 @@ async fn a_form_without_this_sessions_token_does_nothing() {
 async fn a_form_that_is_too_long_is_not_read() {
     let world = world();
     let ann = Browser::of(&world, "ann").await;
-    let reply = ann.types(&"x".repeat(30_000)).await;
+    let reply = ann.types(&"x".repeat(400_000)).await;
     assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE, "three bytes a character, encoded");
     assert!(world.office.received().is_empty());
 }

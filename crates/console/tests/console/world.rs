@@ -315,6 +315,7 @@ pub(crate) fn card(invocation: InvocationId) -> Card {
             "--wait=false",
         ]),
         stdin: None,
+        input: None,
         filters: Vec::new(),
         mode: Mode::Apply,
         scope: Scope {

@@ -5,6 +5,7 @@ use crate::ballot::Ballot;
 use crate::certificate::Role;
 use crate::decision::DecisionBytes;
 use crate::id::InvocationId;
+use crate::input::{self, Input};
 use crate::policy::{Confirmation, Facts};
 use crate::principal::SubjectId;
 use crate::quorum::{Filling, Quorum};
@@ -39,6 +40,8 @@ pub struct AskedRecord {
     reasons: Vec<String>,
     stage: Stage,
     decision: DecisionBytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
     confirmation: Confirmation,
 }
 
@@ -57,6 +60,7 @@ impl AskedRecord {
             reasons: it.reasons.clone(),
             stage,
             decision: decision.clone(),
+            input: it.input.clone(),
             confirmation,
         }
     }
@@ -94,6 +98,9 @@ impl Sealed<AskedRecord> {
         if record.v != 1 || decision.invocation != id || decision.requester != record.requester {
             return Err(SealError::Inconsistent("the asked record and its decision"));
         }
+        if !input::is_of(record.input.as_ref(), decision.stdin) {
+            return Err(SealError::Inconsistent("the text for standard input and its decision"));
+        }
         let confirmation = record.confirmation;
         let with = |has_preview, draft| Pending { draft, confirmation, has_preview };
         let base = Invocation {
@@ -101,6 +108,7 @@ impl Sealed<AskedRecord> {
             requester: record.requester,
             granted_by: record.granted_by,
             reasons: record.reasons,
+            input: record.input,
             state: (),
         };
         Ok(match record.stage {

@@ -8,6 +8,7 @@ use super::{Cleared, Invocation, Pending, Received};
 use crate::advice::Advice;
 use crate::command::Command;
 use crate::decision::{Decision, DecisionBytes, RuleDoc};
+use crate::input::Input;
 use crate::policy::{Allowance, Confirmation, Factor, Facts, Judgement, Policy, Request};
 use crate::principal::{Standing, SubjectId};
 use crate::refusal::{Code, Refusal, shown};
@@ -64,7 +65,7 @@ impl Invocation<Received> {
         let asks = allowance.rules.iter().any(|rule| !rule.quorum.is_none());
         let confirms = allowance.confirmation == Confirmation::Required;
         let draft = draft(&self, command, allowance, now);
-        let it = self.allowed(allowance);
+        let it = self.allowed(command, allowance);
         if asks || confirms {
             let has_preview = command.preview().is_some();
             let confirmation = allowance.confirmation;
@@ -162,7 +163,7 @@ fn draft(it: &Invocation<Received>, command: &Command, allowance: &Allowance, no
         requester: it.requester.clone(),
         tool: parts.tool.clone(),
         argv: parts.argv.clone(),
-        stdin: parts.stdin,
+        stdin: parts.stdin.as_ref().map(Input::digest),
         filters: parts.filters.clone(),
         mode: parts.mode,
         scope: parts.action.scope.clone(),

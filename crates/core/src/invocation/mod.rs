@@ -38,8 +38,10 @@ pub use asked::{AskedRecord, Resumed, Tally, Waiting};
 pub(crate) use decide::judge;
 pub use decide::{Denied, Ruling};
 
+use crate::command::Command;
 use crate::decision::{DecisionBytes, RuleDoc};
 use crate::id::InvocationId;
+use crate::input::Input;
 use crate::job::Job;
 use crate::policy::{Allowance, Confirmation};
 use crate::principal::{Account, Principal, SubjectId};
@@ -121,6 +123,8 @@ pub struct Invocation<S> {
     requester: SubjectId,
     granted_by: Vec<String>,
     reasons: Vec<String>,
+    /// What the decision's `stdin` is the digest of; none before there is a decision.
+    input: Option<Input>,
     state: S,
 }
 
@@ -162,12 +166,19 @@ impl<S> Invocation<S> {
         &self.reasons
     }
 
+    /// The text that goes to the command's standard input; its digest is in the decision.
+    #[must_use]
+    pub const fn input(&self) -> Option<&Input> {
+        self.input.as_ref()
+    }
+
     fn into_state<T>(self, change: impl FnOnce(S) -> T) -> Invocation<T> {
         Invocation {
             receipt: self.receipt,
             requester: self.requester,
             granted_by: self.granted_by,
             reasons: self.reasons,
+            input: self.input,
             state: change(self.state),
         }
     }
@@ -182,6 +193,7 @@ impl Invocation<Received> {
             requester: principal.id.clone(),
             granted_by: Vec::new(),
             reasons: Vec::new(),
+            input: None,
             state: Received { subject, principal },
         }
     }
@@ -198,8 +210,13 @@ impl Invocation<Received> {
         &self.state.principal
     }
 
-    fn allowed(self, allowance: &Allowance) -> Self {
-        Self { granted_by: allowance.granted_by.clone(), reasons: allowance.reasons.clone(), ..self }
+    fn allowed(self, command: &Command, allowance: &Allowance) -> Self {
+        Self {
+            granted_by: allowance.granted_by.clone(),
+            reasons: allowance.reasons.clone(),
+            input: command.stdin().cloned(),
+            ..self
+        }
     }
 }
 
@@ -227,6 +244,6 @@ impl Invocation<Cleared> {
     pub fn into_job(self, sealer: &Sealer, expires_at: Timestamp) -> Sealed<Job> {
         let decision = self.state.decision;
         let expires_at = expires_at.min(decision.decision().expires_at);
-        sealer.seal(&Job::new(decision, expires_at))
+        sealer.seal(&Job::new(decision, self.input, expires_at))
     }
 }

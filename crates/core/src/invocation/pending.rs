@@ -24,7 +24,7 @@ impl Invocation<Pending> {
     /// Seals the dry run that finds the effect.
     #[must_use]
     pub fn preview(&self, sealer: &Sealer) -> Sealed<Preview> {
-        sealer.seal(&Preview::new(self.state.draft.clone()))
+        sealer.seal(&Preview::new(self.state.draft.clone(), self.input.clone()))
     }
 
     /// Seals what must survive a restart of the gateway while the preview runs.

@@ -1,5 +1,6 @@
 //! What the kernel must hold whatever gateway, queue and directory do.
 
+mod input;
 mod revocation;
 mod world;
 

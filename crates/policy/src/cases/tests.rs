@@ -24,7 +24,7 @@ fn a_case_that_comes_out_otherwise_says_how() {
     );
     assert_eq!(report.passed(), 0);
     expect![[r#"
-        case.yaml:3:51: wishful: decision is denied, not cleared; tier is none, not read; rule is default-deny, not x [case]
+        case.yaml:3:51: wishful: decision is denied, not cleared; tier is destructive, not read; rule is default-deny, not x [case]
            2 | cases:
            3 |   - { note: wishful, groups: [engineering], text: kubectl delete pod a -n web --apply, want: { decision: cleared, tier: read, rule: x } }
              |                                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -60,4 +60,44 @@ fn entries_without_both_kinds_of_case_are_listed() {
     assert!(missing.contains(&"a case that denies command `disk-usage`".to_owned()), "{missing:?}");
     assert!(!missing.contains(&"a case that allows command `disk-usage`".to_owned()), "{missing:?}");
     assert!(missing.contains(&"a case that allows cluster `prod`".to_owned()), "{missing:?}");
+}
+
+#[test]
+fn nothing_that_cannot_be_read_is_skipped() {
+    for bad in [
+        "  - { note: a, groups: [], subject: ann, text: kubectl get pods, want: { decision: denied } }\n",
+        "  - { note: a, groups: [], texts: [], want: { decision: denied } }\n",
+        "  - { note: a, groups: [], text: kubectl get pods, attachment: 1, want: { decision: denied } }\n",
+    ] {
+        assert!(!of(bad).failures().is_empty(), "{bad}");
+    }
+}
+
+#[test]
+fn a_rule_is_covered_when_it_decided() {
+    let uncovered =
+        |cases: &str| -> Vec<String> { of(cases).coverage().uncovered().into_iter().map(|one| one.rule).collect() };
+    let none = uncovered("  - { note: a, groups: [], text: kubectl gte, want: { decision: denied } }\n");
+    assert_eq!(none.len(), of("").coverage().rules(), "{none:?}");
+    assert_eq!(none.first().map(String::as_str), Some("roles.viewer.allow[0]"), "in the order of the file: {none:?}");
+    let some = uncovered(
+        "  - { note: a, groups: [engineering], text: kubectl get pods, want: { decision: cleared } }\n  \
+           - { note: b, groups: [sre], text: kubectl get secret a -o yaml, want: { decision: pending } }\n  \
+           - { note: c, groups: [sre], text: kubectl delete pod a -n kube-x --apply, want: { decision: denied } }\n",
+    );
+    for covered in ["roles.viewer.allow[0]", "bindings[0]", "bindings[1]", "sensitive", "system-namespaces"] {
+        assert!(none.contains(&covered.to_owned()) && !some.contains(&covered.to_owned()), "{covered}: {some:?}");
+    }
+    assert!(some.contains(&"year-end".to_owned()) && some.contains(&"prod-change".to_owned()), "{some:?}");
+}
+
+#[test]
+fn a_filter_is_about_file_note_and_text() {
+    let cases = "version: 1\ncases:\n  \
+        - { note: first, groups: [engineering], text: kubectl get pods, want: { decision: cleared } }\n  \
+        - { note: second, groups: [engineering], text: kubectl get nodes, want: { decision: cleared } }\n";
+    let files = [Source::new("case.yaml", cases)];
+    for (filter, passed) in [("first", 1), ("nodes", 1), ("case.yaml", 2), ("third", 0)] {
+        assert_eq!(run_some(&shipped(), &files, Some(filter)).passed(), passed, "{filter}");
+    }
 }

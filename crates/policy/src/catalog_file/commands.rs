@@ -3,8 +3,9 @@
 //! **Invariant:** a command that leaves here complete has no mistake that its grammar knows of, and
 //! no runner that would make its template into a shell.
 
-use super::{environment, isolation, limits, owners, pool, sensitivity};
-use crate::catalog::{Catalog, Command};
+use super::place::{environment, isolation, label, owners, pool};
+use super::{limits, sensitivity};
+use crate::catalog::{Catalog, Command, Place};
 use crate::floor::Floor;
 use crate::problems::ProblemCode;
 use crate::reader::{Fields, Reader};
@@ -64,10 +65,7 @@ fn command(reader: &mut Reader<'_>, node: &Node, name: &str, catalog: &Catalog, 
     }
     Some(Command {
         grammar: grammar?,
-        env: env?.to_owned(),
-        owners,
-        pool: pool?,
-        isolation,
+        place: Place { env: env?.to_owned(), owners, pool: pool?, isolation },
         limits: fields.of("limits").and_then(|node| limits(reader, node)),
     })
 }
@@ -126,7 +124,7 @@ fn grammar(
 
 fn runner_of<'n>(reader: &mut Reader<'_>, node: &'n Node, floor: &Floor) -> Option<&'n str> {
     let name = reader.name(node, "the name of a runner")?;
-    super::label(reader, node.at, name, "the name of a runner");
+    label(reader, node.at, name, "the name of a runner");
     if let Some(why) = floor.forbids_runner(name) {
         let message = format!("runner `{}` is never allowed: {why}", shown(name));
         reader.note(node.at, ProblemCode::Floor, message);

@@ -12,22 +12,22 @@ use countersign_core::tier::Reversibility;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-const RBAC: &str = include_str!("../../../../rbac.yaml");
-const CATALOG: &str = include_str!("../../../../catalog.yaml");
+pub(super) const RBAC: &str = include_str!("../../../../rbac.yaml");
+pub(super) const CATALOG: &str = include_str!("../../../../catalog.yaml");
 
 /// A day on which nothing is frozen.
 const WORKDAY: &str = "2026-06-01T12:00:00Z";
 
-fn policy_of(rbac: &str, catalog: &str) -> Policy {
+pub(super) fn policy_of(rbac: &str, catalog: &str) -> Policy {
     let sources = Sources { rbac: Source::new("rbac.yaml", rbac), catalog: Source::new("catalog.yaml", catalog) };
     Policy::load(sources, &Overrides::default()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn shipped() -> Policy {
+pub(super) fn shipped() -> Policy {
     policy_of(RBAC, CATALOG)
 }
 
-fn person(groups: &[&str]) -> Principal {
+pub(super) fn person(groups: &[&str]) -> Principal {
     Principal {
         id: SubjectId { iss: "idp".to_owned(), sub: "ann".to_owned() },
         name: "Ann".to_owned(),
@@ -127,7 +127,7 @@ fn check(who: &[&str], typed: &Typed, want: Expect) {
     want.assert_eq(&told(&ask(&shipped(), &person(who), typed)));
 }
 
-fn code(judgement: &Judgement) -> Option<Code> {
+pub(super) fn code(judgement: &Judgement) -> Option<Code> {
     match judgement {
         Judgement::Denied(refusal) => Some(refusal.code()),
         Judgement::Allowed(_) => None,
@@ -214,7 +214,7 @@ fn secret_material_needs_somebody_even_in_a_preview() {
     let no = ask(&without, &person(&["sre"]), &preview);
     expect![[r#"
         denied · `kubectl get` in `prod` may show secret material, and nobody is named who could agree to that
-        rule floor-sensitive · ask without the values, as in `kubectl get secrets`; or name a quorum under `sensitive` in rbac.yaml"#]].assert_eq(&told(&no));
+        rule floor-sensitive · ask in a form that leaves the values out, or name a quorum under `sensitive` in rbac.yaml"#]].assert_eq(&told(&no));
 }
 
 #[test]

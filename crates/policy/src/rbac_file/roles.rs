@@ -18,12 +18,19 @@ struct Written {
     allow: Vec<Permission>,
 }
 
-pub(super) fn roles(reader: &mut Reader<'_>, node: &Node, known: &Known) -> BTreeMap<String, Role> {
+/// The roles by name; where each and each of its permissions stands is put into `places`.
+pub(super) fn roles(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    known: &Known,
+    places: &mut BTreeMap<String, Mark>,
+) -> BTreeMap<String, Role> {
     let mut written = BTreeMap::new();
     for (key, item) in reader.map(node, "`roles`").unwrap_or_default() {
         reader.check_name(key.at, &key.text, "the name of a role");
-        if let Some(mut role) = role(reader, item, &key.text, known) {
+        if let Some(mut role) = role(reader, item, &key.text, known, places) {
             role.at = key.at;
+            places.insert(format!("roles.{}", key.text), key.at);
             written.insert(key.text.clone(), role);
         }
     }
@@ -35,7 +42,13 @@ pub(super) fn roles(reader: &mut Reader<'_>, node: &Node, known: &Known) -> BTre
     written.keys().map(|name| (name.clone(), flat(name, &written))).collect()
 }
 
-fn role(reader: &mut Reader<'_>, node: &Node, name: &str, known: &Known) -> Option<Written> {
+fn role(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    name: &str,
+    known: &Known,
+    places: &mut BTreeMap<String, Mark>,
+) -> Option<Written> {
     let fields = reader.fields(node, "a role", &["inherits", "allow"], &[])?;
     let mut inherits = Vec::new();
     if let Some(node) = fields.of("inherits") {
@@ -54,10 +67,9 @@ fn role(reader: &mut Reader<'_>, node: &Node, name: &str, known: &Known) -> Opti
             };
             reader.required(&fields, "tool", "a permission");
             reader.required(&fields, "tier", "a permission");
-            allow.push(Permission {
-                id: format!("roles.{name}.allow[{nth}]"),
-                selector: selector(reader, &fields, known),
-            });
+            let id = format!("roles.{name}.allow[{nth}]");
+            places.insert(id.clone(), item.at);
+            allow.push(Permission { id, selector: selector(reader, &fields, known) });
         }
     }
     if inherits.is_empty() && allow.is_empty() {

@@ -3,6 +3,7 @@
 //! **Invariant:** everything a job holds is released when its value is dropped, however that comes about.
 
 use super::LocalJail;
+use super::filter::Filtering;
 use super::follow::{End, Followed, Stop, follow};
 use super::order::{Order, Taking};
 use super::pump::{Budget, Finished, Place, Stream};
@@ -46,7 +47,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 const DRAIN_STOPPED: Duration = Duration::from_millis(300);
 
 /// The private folder inside a strict jail.
-const HOME: &str = "/home/job";
+pub(super) const HOME: &str = "/home/job";
 
 /// The proxy's port inside a strict jail, where nothing else listens.
 const PROXY_PORT: u16 = 3128;
@@ -55,7 +56,8 @@ const PROXY_PORT: u16 = 3128;
 pub(super) struct Job {
     on_record: OnRecord,
     order: Order,
-    patterns: Patterns,
+    filtering: Option<Filtering>,
+    pub(super) patterns: Patterns,
     files: Vec<PrivateFile>,
     env: Environment,
     home: String,
@@ -63,18 +65,18 @@ pub(super) struct Job {
     proxy: Option<Proxy>,
     uid: Uid,
     _folder: JobFolder,
-    launcher: LauncherPath,
+    pub(super) launcher: LauncherPath,
     clock: Arc<dyn Clock>,
-    out: Output,
+    pub(super) out: Output,
     budget: Budget,
-    output_limit: u64,
+    pub(super) output_limit: u64,
     wall: Duration,
     deadline: Instant,
 }
 
 /// What the steps came to so far.
-struct Report {
-    exit: Exit,
+pub(super) struct Report {
+    pub(super) exit: Exit,
     hash: Sha256,
 }
 
@@ -89,6 +91,7 @@ impl Job {
         let program = order.usable.program.clone();
         let checked = tokio::task::spawn_blocking(move || program.check()).await;
         checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
+        let filtering = Filtering::prepare(jail, &order).await?;
         let patterns = Patterns::new(lease.known_secrets()).map_err(RunFault::Redaction)?;
         let uid = jail.uids.lend().ok_or(RunFault::Busy)?;
         let folder = jail.run.job().map_err(RunFault::Prepare)?;
@@ -117,6 +120,7 @@ impl Job {
         Ok(Self {
             on_record,
             order,
+            filtering,
             patterns,
             files,
             env,
@@ -181,15 +185,22 @@ impl Job {
         Report { exit, hash: Sha256::new() }
     }
 
-    /// Runs one step in a jail of its own.
     async fn step(&self, argv: &Argv, report: &mut Report) -> Result<Next, RunFault> {
-        let (streams, pipes) = pipes(self.order.taking).map_err(RunFault::Prepare)?;
+        match &self.filtering {
+            Some(filtering) => Box::pin(self.filtered(filtering, argv, report)).await,
+            None => self.settle(argv, self.command(argv, self.takers()).await?, report),
+        }
+    }
+
+    /// Runs one step in a jail of its own.
+    pub(super) async fn command(&self, argv: &Argv, takers: (Stream, Option<Stream>)) -> Result<Taken, RunFault> {
+        let (streams, pipes) = pipes(self.order.taking, self.stdin(argv)).map_err(RunFault::Prepare)?;
         let Jailed { link, mut launcher, .. } =
             spawn(&self.plan(argv), &self.launcher, streams).map_err(RunFault::Spawn)?;
         let link = link.into_stream();
         link.set_nonblocking(true).map_err(RunFault::Prepare)?;
         let link = UnixStream::from_std(link).map_err(RunFault::Prepare)?;
-        let (mut out, mut err) = self.takers();
+        let (mut out, mut err) = takers;
         let (followed, all) = self.both(follow(link, self.stop()), pump(&mut out, &mut err, pipes, &self.budget)).await;
         if matches!(followed.end, End::Lost(_)) {
             kill(&launcher);
@@ -199,14 +210,24 @@ impl Job {
         drop(reaped);
         let whole = all && followed.stop.is_none();
         let (out, err) = finished(out, err, whole, &self.budget).await;
-        if !all || (whole && out.cut) {
-            report.exit.notes.push("the end of the output was dropped: it was not read in time".into());
+        let late = !all || (whole && out.cut);
+        Ok(Taken { followed, out, err, late })
+    }
+
+    /// The command's input for a step that reads its objects from there; nothing for any other.
+    fn stdin(&self, step: &Argv) -> Stdin {
+        match self.on_record.warrant().input_of(step) {
+            Some(input) => Stdin::Bytes(input.text().as_bytes().to_vec()),
+            None => Stdin::Null,
         }
-        self.settle(argv, followed, out, err, report)
     }
 
     /// Follows the job to its end while its output is taken. Whether all of it was taken.
-    async fn both(&self, follow: impl Future<Output = Followed>, pumps: impl Future<Output = ()>) -> (Followed, bool) {
+    pub(super) async fn both(
+        &self,
+        follow: impl Future<Output = Followed>,
+        pumps: impl Future<Output = ()>,
+    ) -> (Followed, bool) {
         let (mut follow, mut pumps) = (pin!(follow), pin!(pumps));
         let mut all = false;
         loop {
@@ -242,20 +263,17 @@ impl Job {
         let stream = |place| Stream::new(&self.patterns, place);
         match self.order.taking {
             Taking::Live => (stream(Place::Live(Some(self.out.chunks.clone()))), None),
-            Taking::Apart => (stream(Place::Whole(Vec::new())), Some(stream(Place::Beginning(Vec::new())))),
+            Taking::Apart | Taking::Filtered => {
+                (stream(Place::Whole(Vec::new())), Some(stream(Place::Beginning(Vec::new()))))
+            }
         }
     }
 
     /// Adds a step to the report. Whether the next one may run.
-    fn settle(
-        &self,
-        argv: &Argv,
-        followed: Followed,
-        out: Finished,
-        err: Option<Finished>,
-        report: &mut Report,
-    ) -> Result<Next, RunFault> {
+    pub(super) fn settle(&self, argv: &Argv, taken: Taken, report: &mut Report) -> Result<Next, RunFault> {
+        let Taken { followed, out, err, late } = taken;
         let exit = &mut report.exit;
+        exit.notes.extend(late.then(|| "the end of the output was dropped: it was not read in time".to_owned()));
         exit.ran.applied = followed.applied.or(exit.ran.applied.take());
         exit.notes.extend(followed.stop.map(|stop| self.sentence(stop)));
         let code = match followed.end {
@@ -287,7 +305,7 @@ impl Job {
                 let (stdout, stderr) = (out.kept, err.kept);
                 exit.steps.extend(code.map(|code| StepOutput { argv: argv.clone(), code, stdout, stderr }));
             }
-            (Taking::Apart | Taking::Live, _) => exit.output = out.digest(),
+            (Taking::Apart | Taking::Live | Taking::Filtered, _) => exit.output = out.digest(),
         }
         Ok(if code == Some(0) && followed.stop.is_none() { Next::Step } else { Next::End })
     }
@@ -314,8 +332,17 @@ impl Job {
     }
 }
 
+/// What one step came to.
+pub(super) struct Taken {
+    followed: Followed,
+    out: Finished,
+    err: Option<Finished>,
+    /// Whether the end of the output was not read in time.
+    late: bool,
+}
+
 /// Where the program stands inside the jail.
-fn inside(level: Level, program: &Program) -> String {
+pub(super) fn inside(level: Level, program: &Program) -> String {
     match level {
         // The job's own `/tmp` and home lie over the host's and would hide it.
         Level::Strict if ["/tmp", HOME].iter().any(|own| program.path.starts_with(own)) => {
@@ -329,7 +356,7 @@ fn inside(level: Level, program: &Program) -> String {
 
 /// Whether the next step may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Step,
     End,
 }
@@ -356,7 +383,7 @@ fn private(order: &Order, lease: &Lease, home: &str, port: u16) -> Result<(Vec<P
     Ok((vec![PrivateFile { path, content }], Environment(env)))
 }
 
-fn limits(of: &crate::recipe::Limits) -> Limits {
+pub(super) fn limits(of: &crate::recipe::Limits) -> Limits {
     Limits {
         cpu_seconds: of.cpu_seconds,
         memory_bytes: of.memory_mib << 20,
@@ -383,18 +410,18 @@ struct Pipes {
 }
 
 /// One pipe for both streams keeps their order; two keep them apart.
-fn pipes(taking: Taking) -> io::Result<(Streams, Pipes)> {
+fn pipes(taking: Taking, stdin: Stdin) -> io::Result<(Streams, Pipes)> {
     let (out, into_out) = io::pipe()?;
     let (err, into_err) = match taking {
         Taking::Live => (None, into_out.try_clone()?),
-        Taking::Apart => {
+        Taking::Apart | Taking::Filtered => {
             let (err, into_err) = io::pipe()?;
             (Some(err), into_err)
         }
     };
     let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
     let pipes = Pipes { out: receiver(out)?, err: err.map(receiver).transpose()? };
-    Ok((Streams { stdin: Stdin::Null, stdout: Stdio::from(into_out), stderr: Stdio::from(into_err) }, pipes))
+    Ok((Streams { stdin, stdout: Stdio::from(into_out), stderr: Stdio::from(into_err) }, pipes))
 }
 
 async fn pump(out: &mut Stream, err: &mut Option<Stream>, pipes: Pipes, budget: &Budget) {
@@ -416,7 +443,7 @@ async fn finished(out: Stream, err: Option<Stream>, whole: bool, budget: &Budget
 }
 
 /// Takes the launcher away, and with it the whole job: its first process dies with it.
-fn kill(launcher: &Launcher) {
+pub(super) fn kill(launcher: &Launcher) {
     let id = i32::try_from(launcher.id()).ok().and_then(Pid::from_raw);
     if let Some(id) = id {
         // It may be gone already.

@@ -23,6 +23,8 @@ pub(super) enum Taking {
     Live,
     /// Each stream for itself, for somebody who reads what it says.
     Apart,
+    /// Standard output through the filters, standard error as it comes.
+    Filtered,
 }
 
 /// A warrant understood.
@@ -33,6 +35,8 @@ pub(super) struct Order {
     pub(super) level: Level,
     pub(super) steps: Vec<Argv>,
     pub(super) taking: Taking,
+    /// What the output goes through; never that of a preview, which is read and not shown.
+    pub(super) filters: Vec<Argv>,
     pub(super) target: Option<Target>,
 }
 
@@ -52,12 +56,7 @@ impl Order {
             RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
         })?;
         let parts = warrant.command().parts();
-        if parts.stdin.is_some() {
-            return Err(RunFault::NotAvailable("standard input for a command"));
-        }
-        if !parts.filters.is_empty() {
-            return Err(RunFault::NotAvailable("a filter over the output"));
-        }
+        let filters = if warrant.is_dry() { Vec::new() } else { parts.filters.clone() };
         let steps = warrant.steps();
         if steps.is_empty() {
             return Err(RunFault::NoPreview);
@@ -71,7 +70,12 @@ impl Order {
             usable,
             level: level(isolation),
             steps,
-            taking: if warrant.is_dry() { Taking::Apart } else { Taking::Live },
+            taking: match (warrant.is_dry(), filters.is_empty()) {
+                (true, _) => Taking::Apart,
+                (false, true) => Taking::Live,
+                (false, false) => Taking::Filtered,
+            },
+            filters,
             target,
         })
     }

@@ -8,7 +8,8 @@ use countersign_redact::{Patterns, Redactor};
 use sha2::{Digest as _, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,8 @@ impl Budget {
 pub(super) enum Place {
     /// To the reader, as it comes. `None` once nobody reads any more.
     Live(Option<mpsc::Sender<Vec<u8>>>),
+    /// Into the filters' standard input. `None` once they have read enough.
+    Into(Option<pipe::Sender>),
     /// Into memory, the whole or the job ends.
     Whole(Vec<u8>),
     /// Into memory, the beginning.
@@ -116,7 +119,7 @@ impl Stream {
             delivery.cut = true;
         }
         let kept = match delivery.place {
-            Place::Live(_) => Vec::new(),
+            Place::Live(_) | Place::Into(_) => Vec::new(),
             Place::Whole(kept) | Place::Beginning(kept) => kept,
         };
         Finished { kept, redactions: counts.total(), bytes: delivery.bytes, cut: delivery.cut, hash: delivery.hash }
@@ -140,6 +143,17 @@ impl Delivery {
                     *reader = None;
                 }
                 bytes
+            }
+            // It counts when it comes out of the filters.
+            Place::Into(filters) => {
+                let gone = match filters {
+                    Some(pipe) => pipe.write_all(&redacted).await.is_err(),
+                    None => false,
+                };
+                if gone {
+                    *filters = None;
+                }
+                0
             }
             Place::Whole(kept) if kept.len() + redacted.len() > MOST_STDOUT => {
                 self.cut = true;

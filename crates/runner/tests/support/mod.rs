@@ -14,9 +14,10 @@ use countersign_audit::log::{AuditLog, Config, Limits};
 use countersign_audit::on_record::OnRecord;
 use countersign_core::action::Scope;
 use countersign_core::certificate::Role;
-use countersign_core::command::Tool;
+use countersign_core::command::{Argv, Tool};
 use countersign_core::digest::hex;
 use countersign_core::id::{InvocationId, Origin};
+use countersign_core::input::Input;
 use countersign_core::invocation::{Invocation, Receipt, Ruling};
 use countersign_core::policy::Facts;
 use countersign_core::principal::Account;
@@ -66,14 +67,29 @@ pub(crate) struct World {
 /// What a test asks for.
 pub(crate) struct Ask<'a> {
     pub(crate) argv: &'a [&'a str],
+    pub(crate) filters: Vec<Argv>,
     pub(crate) mode: Mode,
+    pub(crate) stdin: Option<&'a str>,
     pub(crate) narrower: Narrower,
     pub(crate) cancel: CancellationToken,
 }
 
 impl<'a> Ask<'a> {
     pub(crate) fn apply(argv: &'a [&'a str]) -> Self {
-        Self { argv, mode: Mode::Apply, narrower: Narrower::default(), cancel: CancellationToken::new() }
+        Self {
+            argv,
+            filters: Vec::new(),
+            mode: Mode::Apply,
+            stdin: None,
+            narrower: Narrower::default(),
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// The same, with filters behind it.
+    pub(crate) fn filtered(argv: &'a [&'a str], filters: &[&[&str]]) -> Self {
+        let argv_of = |words: &&[&str]| Argv::new(words.iter().map(|it| (*it).to_owned()).collect()).unwrap();
+        Self { filters: filters.iter().map(argv_of).collect(), ..Self::apply(argv) }
     }
 
     pub(crate) fn preview(argv: &'a [&'a str]) -> Self {
@@ -153,7 +169,9 @@ impl World {
     pub(crate) async fn on_record(&self, ask: &Ask<'_>) -> OnRecord {
         let tool = Tool::from(ask.argv[0].to_owned());
         let scope = scope(ask.argv[0]);
-        let command = policy::command(tool, ask.argv, ask.mode, scope);
+        let command = policy::command(tool, ask.argv, ask.mode, scope, &ask.filters);
+        let stdin = ask.stdin.map(|text| Input::new(text.to_owned()).unwrap());
+        let command = policy::with_stdin(&command, stdin);
         let trigger = self.count.fetch_add(1, Ordering::SeqCst).to_string();
         let origin = Origin { deployment: DEPLOYMENT, front: "cli", team: "t", trigger: &trigger };
         let now = self.clock.now();
@@ -250,7 +268,7 @@ pub(crate) fn shipped(program: &str) -> Recipe {
 
 pub(crate) fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Settings {
     Settings {
-        launcher: LauncherPath::this_program(),
+        launcher: launcher(path),
         run_folder: path.join("run"),
         recipes: vec![shipped("printf"), second],
         programs: BTreeMap::new(),
@@ -258,6 +276,18 @@ pub(crate) fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Se
         own_services: OwnServices::default(),
         clock,
     }
+}
+
+/// This very program: the launcher, and beside it what runs filters.
+fn launcher(path: &Path) -> LauncherPath {
+    let beside = path.join("countersign-filter");
+    let own = path.join("countersign-jail");
+    // A copy, as of the command's program.
+    if !own.exists() {
+        std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
+        std::fs::hard_link(&own, beside).unwrap();
+    }
+    LauncherPath::new(own).unwrap()
 }
 
 /// User ids that no other job of this machine has: at `nested` everything of a job's user is killed with it.

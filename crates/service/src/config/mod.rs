@@ -113,6 +113,8 @@ pub struct PolicyFiles {
     pub catalog: PathBuf,
     /// A folder of case files that must pass; none if absent.
     pub cases: Option<PathBuf>,
+    /// An rbac.yaml that is evaluated beside and decides nothing; gateways report where it differs.
+    pub shadow: Option<PathBuf>,
 }
 
 /// Where this process's keys are.

@@ -179,11 +179,12 @@ impl Reading<'_, '_> {
 
     fn policy(&mut self, fields: &Fields<'_>) -> Option<PolicyFiles> {
         let node = self.reader.required(fields, "policy", "the file")?;
-        let own = self.reader.fields(node, "`policy`", &["rbac", "catalog", "cases"], &[])?;
+        let own = self.reader.fields(node, "`policy`", &["rbac", "catalog", "cases", "shadow"], &[])?;
         let rbac = self.path(&own, "rbac", "`policy`");
         let catalog = self.path(&own, "catalog", "`policy`");
         let cases = self.optional_path(&own, "cases");
-        Some(PolicyFiles { rbac: rbac?, catalog: catalog?, cases })
+        let shadow = self.optional_path(&own, "shadow");
+        Some(PolicyFiles { rbac: rbac?, catalog: catalog?, cases, shadow })
     }
 
     fn keys(&mut self, fields: &Fields<'_>) -> Option<Keys> {

@@ -3,17 +3,20 @@
 //! **Invariant:** authentication, then authorization, then the request itself, then admission; whatever the answer, the
 //! request is on the record.
 
+mod apply;
+mod measures;
 mod object_verbs;
 mod subresources;
 mod validation;
 
 pub(super) use self::object_verbs::{insert, write};
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -21,14 +24,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::Recorded;
 use super::discovery;
-use super::kinds::Kind;
+use super::fields::{self, Unknown};
+use super::kinds::{self, Kind, Life};
 use super::openapi;
+use super::ownership::Manager;
 use super::protobuf;
 use super::rbac::{self, Account, Attempt, Effects};
 use super::reply::{self, Body};
 use super::request::{Format, Query, Route, Target};
+use super::schema;
 use super::state::{Handle, Keep};
 use super::status::Status;
+use super::versions;
 
 /// What every request is answered from.
 pub(super) struct Api {
@@ -46,6 +53,13 @@ struct Call<'a> {
     media_type: &'a str,
     body: &'a [u8],
     keep: Keep,
+    /// The same as far as admission knows.
+    admitted: Keep,
+    unknown: Unknown,
+    /// Who sets fields with this request.
+    manager: Manager,
+    /// What the client is told besides the answer.
+    warnings: RefCell<Vec<String>>,
 }
 
 /// Answers a request and records it.
@@ -54,6 +68,7 @@ pub(super) fn answer(api: &Arc<Api>, head: &Parts, body: &Bytes) -> Response<Bod
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
+        body: read_body(header(&head.headers, &CONTENT_TYPE), body).unwrap_or_default(),
         account: None,
         user: None,
         dry_run: false,
@@ -89,13 +104,30 @@ fn respond(api: &Api, head: &Parts, body: &Bytes, record: &mut Recorded) -> Resu
         Route::Resources { group, version } => Ok(reply::json(200, &discovery::resources(&group, &version)?)),
         Route::OpenApi(path) => openapi::document(&path, accept),
         Route::Resource(target) => {
-            let keep = keep(&query, head, body)?;
+            let (keep, admitted) = keep(&query, &target, head, body)?;
             record.dry_run = keep == Keep::DryRun;
             authorize(&account, &head.method, &target, &query)?;
             let format = Format::negotiate(accept, &query)?;
             let media_type = header(&head.headers, &CONTENT_TYPE);
-            let call = Call { api, account: &account, target: &target, query: &query, format, media_type, body, keep };
-            call.run(&head.method)
+            let unknown = Unknown::parse(query.value("fieldValidation"))?;
+            let manager = manager(&query, &head.headers);
+            let (account, target, query, warnings) = (&account, &target, &query, RefCell::default());
+            let call = Call {
+                api,
+                account,
+                target,
+                query,
+                format,
+                media_type,
+                body,
+                keep,
+                admitted,
+                unknown,
+                manager,
+                warnings,
+            };
+            let response = call.run(&head.method)?;
+            Ok(reply::warned(response, &call.warnings.take()))
         }
     }
 }
@@ -115,14 +147,36 @@ fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Account, Status> {
     state.tokens.account(token.trim(), &state.store, now).cloned().ok_or_else(Status::unauthorized)
 }
 
-/// Reads `dryRun` from the query or, for deletions, from the options in the body. Any value but `All` is refused.
-fn keep(query: &Query, head: &Parts, body: &[u8]) -> Result<Keep, Status> {
+/// The field manager a request names, or else the first word of its user agent.
+fn manager(query: &Query, headers: &HeaderMap) -> Manager {
+    let agent = header(headers, &USER_AGENT).split('/').next().unwrap_or_default();
+    let name = query.value("fieldManager").filter(|name| !name.is_empty()).unwrap_or(agent);
+    let applies = header(headers, &CONTENT_TYPE).starts_with(apply::MEDIA_TYPE);
+    Manager { name: name.to_owned(), operation: if applies { "Apply" } else { "Update" } }
+}
+
+/// Whether the request is a dry run, and whether admission knows it.
+///
+/// A dry run is asked for in the query, in a deletion's options, or in the deletion's options inside an eviction; the last
+/// of which the API server hands to no admission policy. Source: the API server's `EvictionREST`.
+fn keep(query: &Query, target: &Target, head: &Parts, body: &[u8]) -> Result<(Keep, Keep), Status> {
     let mut asked: Vec<String> = query.values("dryRun").map(str::to_owned).filter(|value| !value.is_empty()).collect();
-    if head.method == Method::DELETE && !body.is_empty() {
+    let evicts = target.subresource.as_deref() == Some("eviction");
+    let mut inside = Vec::new();
+    if (head.method == Method::DELETE || evicts) && !body.is_empty() {
         let options = object_body(header(&head.headers, &CONTENT_TYPE), body)?;
-        let listed = options["dryRun"].as_array().into_iter().flatten();
-        asked.extend(listed.map(|value| value.as_str().unwrap_or_default().to_owned()));
+        let listed = if evicts { &options["deleteOptions"]["dryRun"] } else { &options["dryRun"] };
+        let listed = listed.as_array().into_iter().flatten();
+        let listed = listed.map(|value| value.as_str().unwrap_or_default().to_owned());
+        if evicts { inside.extend(listed) } else { asked.extend(listed) }
     }
+    let known = dry_run(&asked)?;
+    let inside = dry_run(&inside)?;
+    Ok((if inside == Keep::DryRun { inside } else { known }, known))
+}
+
+/// Any value but `All` is refused.
+fn dry_run(asked: &[String]) -> Result<Keep, Status> {
     match asked.iter().find(|value| *value != "All") {
         Some(other) => {
             Err(Status::bad_request(format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"")))
@@ -134,11 +188,19 @@ fn keep(query: &Query, head: &Parts, body: &[u8]) -> Result<Keep, Status> {
 
 /// Reads a body that has to be one object.
 fn object_body(media_type: &str, body: &[u8]) -> Result<Value, Status> {
-    if media_type.starts_with(protobuf::MEDIA_TYPE) {
-        return protobuf::decode(body).ok_or_else(|| Status::unsupported_media_type(media_type));
+    let object = read_body(media_type, body);
+    if object.is_none() && media_type.starts_with(protobuf::MEDIA_TYPE) {
+        return Err(Status::unsupported_media_type(media_type));
     }
-    let object: Option<Value> = serde_json::from_slice(body).ok();
     object.filter(Value::is_object).ok_or_else(|| Status::bad_request("the body of the request is not a JSON object"))
+}
+
+fn read_body(media_type: &str, body: &[u8]) -> Option<Value> {
+    if media_type.starts_with(protobuf::MEDIA_TYPE) {
+        protobuf::decode(body)
+    } else {
+        serde_json::from_slice(body).ok()
+    }
 }
 
 /// The verb a request is authorized as. Source: Kubernetes, "Authorization", request verbs.
@@ -159,7 +221,7 @@ fn verb(method: &Method, target: &Target, query: &Query) -> Result<&'static str,
 
 fn authorize(account: &Account, method: &Method, target: &Target, query: &Query) -> Result<(), Status> {
     // Asking what one may do is open to everybody who is somebody.
-    if target.kind.review {
+    if target.kind.life == Life::Answered {
         return Ok(());
     }
     let itself = target.name.as_deref().filter(|_| target.kind.kind == "Namespace");
@@ -173,8 +235,10 @@ fn authorize(account: &Account, method: &Method, target: &Target, query: &Query)
 
 impl Call<'_> {
     fn run(&self, method: &Method) -> Result<Response<Body>, Status> {
-        if self.target.kind.review {
-            return self.review(method);
+        match self.kind().life {
+            Life::Answered => return self.review(method),
+            Life::Measured => return self.measure(method),
+            Life::Kept => {}
         }
         match self.target.subresource.as_deref() {
             Some(subresource) => self.subresource(subresource, method),
@@ -189,6 +253,7 @@ impl Call<'_> {
         let review = self.json_body()?;
         let answer = match self.target.kind.kind {
             "SelfSubjectAccessReview" => rbac::access_review(self.account, review),
+            "SelfSubjectRulesReview" => rbac::rules_review(self.account, review),
             _ => rbac::self_review(self.account, review),
         };
         Ok(reply::json(201, &answer))
@@ -196,6 +261,11 @@ impl Call<'_> {
 
     fn kind(&self) -> &'static Kind {
         self.target.kind
+    }
+
+    /// The kind in the version its objects are stored in.
+    fn stored_kind(&self) -> &'static Kind {
+        kinds::find_stored(self.kind().group, self.kind().plural)
     }
 
     fn namespace(&self) -> &str {
@@ -210,9 +280,36 @@ impl Call<'_> {
         object_body(self.media_type, self.body)
     }
 
+    /// The object in the body, with only fields its kind has.
+    fn typed_body(&self) -> Result<Value, Status> {
+        let mut object = self.json_body()?;
+        let kind = self.kind();
+        let refuse = |why: String| {
+            let (kind, version) = (kind.kind, kind.version);
+            Status::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+        };
+        self.known_fields(&mut object, refuse)?;
+        Ok(versions::to_stored(kind, object))
+    }
+
+    /// Drops fields the kind does not have; `refuse` words what is wrong when they are not to be dropped.
+    fn known_fields(&self, object: &mut Value, refuse: impl Fn(String) -> Status) -> Result<(), Status> {
+        let Some(message) = schema::of_kind(self.kind()) else { return Ok(()) };
+        let unknown = fields::prune(object, message).map_err(&refuse)?;
+        let told: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+        match self.unknown {
+            Unknown::Refused if !told.is_empty() => Err(refuse(format!("strict decoding error: {}", told.join(", ")))),
+            Unknown::Warned => {
+                self.warnings.borrow_mut().extend(told);
+                Ok(())
+            }
+            Unknown::Refused | Unknown::Dropped => Ok(()),
+        }
+    }
+
     /// Admission: a dry-run-only account's request must be one. The sentence is a validating admission policy's.
     fn admit(&self, name: &str) -> Result<(), Status> {
-        if self.account.effects == Effects::Real || self.keep == Keep::DryRun {
+        if self.account.effects == Effects::Real || self.admitted == Keep::DryRun {
             return Ok(());
         }
         let policy = "countersign-preview-dry-run-only";
@@ -222,8 +319,9 @@ impl Call<'_> {
         Err(Status::forbidden(self.kind(), Some(name), &why))
     }
 
-    /// One object in the representation asked for.
+    /// One object in the version and representation asked for.
     fn show(&self, code: u16, object: &Value) -> Response<Body> {
+        let object = &versions::to_served(self.kind(), object.clone());
         let body = match self.format {
             Format::Objects => object.clone(),
             Format::Metadata => super::table::partial(object),

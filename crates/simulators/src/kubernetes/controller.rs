@@ -4,6 +4,7 @@
 //! left whose owner is gone. A real cluster gets there by and by; this one is there when the request is answered.
 
 mod deployment;
+mod disruption;
 mod pod;
 mod workload;
 
@@ -13,12 +14,14 @@ use super::object;
 use super::store::{Store, stamp};
 
 pub(super) use deployment::fill_defaults as fill_deployment_defaults;
-pub(super) use pod::RESTARTS;
+pub(super) use disruption::allowed as disruption_allowed;
+pub(super) use pod::{LAST_RESTART, RESTARTS};
 pub(super) use workload::fill_set_defaults;
 
 /// Brings the cluster to where its specs say it should be.
 pub(super) fn settle(store: &mut Store) {
     store.collect_garbage();
+    pod::evict_intolerant(store);
     pod::complete_bare(store);
     deployment::settle(store);
     workload::settle_replica_sets(store);
@@ -27,6 +30,7 @@ pub(super) fn settle(store: &mut Store) {
     workload::settle_daemon_sets(store);
     workload::settle_jobs(store);
     store.collect_garbage();
+    disruption::report(store);
 }
 
 /// The `pod-template-hash` of a pod template.

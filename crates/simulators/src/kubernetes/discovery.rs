@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 use super::kinds::{self, KINDS, Kind};
 use super::status::Status;
 
+/// The version this stand-in is like.
+pub(super) const VERSION: &str = "v1.32.4";
+
 /// The server version told to clients; kubectl warns when it is more than one minor version away.
 pub(super) fn version() -> Value {
     json!({
-        "major": "1", "minor": "32", "gitVersion": "v1.32.4", "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": "32", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "2025-04-22T16:00:00Z", "goVersion": "go1.23.6", "compiler": "gc", "platform": "linux/amd64",
     })
 }
@@ -71,10 +74,18 @@ fn group_names() -> BTreeSet<&'static str> {
     KINDS.iter().map(|kind| kind.group).filter(|group| !group.is_empty()).collect()
 }
 
+/// The versions of a group, the preferred one first.
+fn versions(group: &str) -> Vec<&'static str> {
+    let mut versions: Vec<&str> = KINDS.iter().filter(|kind| kind.group == group).map(|kind| kind.version).collect();
+    versions.dedup();
+    versions
+}
+
 fn group_object(name: &str) -> Option<Value> {
-    let kind = KINDS.iter().find(|kind| kind.group == name && !name.is_empty())?;
-    let version = json!({"groupVersion": kind.api_version(), "version": kind.version});
-    Some(json!({"name": name, "versions": [version], "preferredVersion": version}))
+    let version = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let versions: Vec<Value> = versions(name).iter().map(version).collect();
+    let preferred = versions.first().filter(|_| !name.is_empty())?;
+    Some(json!({"name": name, "preferredVersion": preferred, "versions": versions}))
 }
 
 fn legacy_entries(kind: &Kind) -> Vec<Value> {
@@ -138,11 +149,14 @@ fn aggregated(version: &str, names: &[&str]) -> Answer {
 }
 
 fn aggregated_group(name: &str) -> Value {
-    let rows: Vec<&Kind> = KINDS.iter().filter(|kind| kind.group == name).collect();
-    let version = rows.first().map_or("v1", |kind| kind.version);
-    let resources: Vec<Value> = rows.iter().map(|kind| aggregated_entry(kind)).collect();
+    let version = |version: &&str| {
+        let rows = KINDS.iter().filter(|kind| kind.group == name && kind.version == *version);
+        let resources: Vec<Value> = rows.map(aggregated_entry).collect();
+        json!({"version": version, "resources": resources, "freshness": "Current"})
+    };
+    let versions: Vec<Value> = versions(name).iter().map(version).collect();
     let metadata = if name.is_empty() { json!({}) } else { json!({"name": name}) };
-    json!({"metadata": metadata, "versions": [{"version": version, "resources": resources, "freshness": "Current"}]})
+    json!({"metadata": metadata, "versions": versions})
 }
 
 fn aggregated_entry(kind: &Kind) -> Value {

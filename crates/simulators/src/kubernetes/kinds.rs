@@ -9,6 +9,17 @@ pub(super) enum Scope {
     Cluster,
 }
 
+/// What becomes of a kind's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// They are kept.
+    Kept,
+    /// They are questions: answered and never kept, so they have the verb `create` alone.
+    Answered,
+    /// They are made up when somebody asks, out of what is kept: nothing but reading.
+    Measured,
+}
+
 /// One served kind.
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "group, version and kind are the API's own words")]
@@ -23,8 +34,7 @@ pub(super) struct Kind {
     pub(super) in_all: bool,
     /// Subresources with the kind they speak, e.g. `("scale", "Scale")`.
     pub(super) subresources: &'static [(&'static str, &'static str)],
-    /// Reviews are answered and never stored: they have the verb `create` alone.
-    pub(super) review: bool,
+    pub(super) life: Life,
 }
 
 impl Kind {
@@ -50,10 +60,16 @@ impl Kind {
 
     /// What can be done to objects of this kind, as discovery lists it.
     pub(super) fn verbs(&self) -> &'static [&'static str] {
-        if self.review {
-            return &["create"];
+        match self.life {
+            Life::Kept => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+            Life::Answered => &["create"],
+            Life::Measured => &["get", "list"],
         }
-        &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    }
+
+    /// True when its objects are kept.
+    pub(super) fn stored(&self) -> bool {
+        self.life == Life::Kept
     }
 
     pub(super) fn namespaced(&self) -> bool {
@@ -72,6 +88,7 @@ pub(super) fn subresource_verbs(name: &str) -> &'static [&'static str] {
         "exec" | "attach" | "portforward" => &["create", "get"],
         "proxy" => &["create", "delete", "get", "patch", "update"],
         "eviction" | "token" => &["create"],
+        // scale, status and approval
         _ => &["get", "patch", "update"],
     }
 }
@@ -91,7 +108,7 @@ pub(super) fn of_object(api_version: &str, kind: &str) -> Option<&'static Kind> 
     KINDS.iter().find(|row| row.kind == kind && row.api_version() == api_version)
 }
 
-/// The kind of a stored object's key.
+/// The kind of a stored object's key, in the version it is stored in: the first of the table.
 pub(super) fn find_stored(group: &str, plural: &str) -> &'static Kind {
     let row = KINDS.iter().find(|kind| kind.group == group && kind.plural == plural);
     row.expect("only kinds of the table are stored")
@@ -110,7 +127,7 @@ const fn row(
     short: &'static [&'static str],
 ) -> Kind {
     let scope = Scope::Namespaced;
-    Kind { group, version, kind, plural, short, scope, in_all: false, subresources: &[], review: false }
+    Kind { group, version, kind, plural, short, scope, in_all: false, subresources: &[], life: Life::Kept }
 }
 
 impl Kind {
@@ -127,8 +144,12 @@ impl Kind {
         self
     }
     const fn review(mut self) -> Self {
-        self.review = true;
+        self.life = Life::Answered;
         self.scope = Scope::Cluster;
+        self
+    }
+    const fn measured(mut self) -> Self {
+        self.life = Life::Measured;
         self
     }
 }
@@ -140,9 +161,10 @@ const POD: &[(&str, &str)] = &[
     ("log", "Pod"),
     ("portforward", "PodPortForwardOptions"),
     ("proxy", "PodProxyOptions"),
+    ("status", "Pod"),
 ];
 
-/// Every kind served, core group first, groups together.
+/// Every kind served, core group first, groups together, and of a group's versions the stored and preferred one first.
 pub(super) static KINDS: &[Kind] = &[
     row("", "v1", "ConfigMap", "configmaps", &["cm"]),
     row("", "v1", "Endpoints", "endpoints", &["ep"]),
@@ -153,7 +175,7 @@ pub(super) static KINDS: &[Kind] = &[
     row("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", &["pvc"]),
     row("", "v1", "PersistentVolume", "persistentvolumes", &["pv"]).cluster(),
     row("", "v1", "Pod", "pods", &["po"]).all().sub(POD),
-    row("", "v1", "ReplicationController", "replicationcontrollers", &["rc"]).all(),
+    row("", "v1", "ReplicationController", "replicationcontrollers", &["rc"]).all().sub(&[("scale", "Scale")]),
     row("", "v1", "ResourceQuota", "resourcequotas", &["quota"]),
     row("", "v1", "Secret", "secrets", &[]),
     row("", "v1", "ServiceAccount", "serviceaccounts", &["sa"]).sub(&[("token", "TokenRequest")]),
@@ -169,14 +191,26 @@ pub(super) static KINDS: &[Kind] = &[
         .sub(&[("scale", "Scale"), ("status", "StatefulSet")]),
     row("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", &[]).review(),
     row("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", &[]).review(),
-    row("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["hpa"]).all(),
-    row("batch", "v1", "CronJob", "cronjobs", &["cj"]).all(),
-    row("batch", "v1", "Job", "jobs", &[]).all(),
+    row("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", &[]).review(),
+    row("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["hpa"])
+        .all()
+        .sub(&[("status", "HorizontalPodAutoscaler")]),
+    row("autoscaling", "v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["hpa"])
+        .all()
+        .sub(&[("status", "HorizontalPodAutoscaler")]),
+    row("batch", "v1", "CronJob", "cronjobs", &["cj"]).all().sub(&[("status", "CronJob")]),
+    row("batch", "v1", "Job", "jobs", &[]).all().sub(&[("status", "Job")]),
+    row("certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", &["csr"])
+        .cluster()
+        .sub(&[("approval", "CertificateSigningRequest"), ("status", "CertificateSigningRequest")]),
     row("coordination.k8s.io", "v1", "Lease", "leases", &[]),
     row("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", &[]),
+    row("metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes", &[]).cluster().measured(),
+    row("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", &[]).measured(),
     row("networking.k8s.io", "v1", "Ingress", "ingresses", &["ing"]),
     row("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", &["netpol"]),
-    row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", &["pdb"]),
+    row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", &["pdb"])
+        .sub(&[("status", "PodDisruptionBudget")]),
     row("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", &[]).cluster(),
     row("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", &[]).cluster(),
     row("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", &[]),

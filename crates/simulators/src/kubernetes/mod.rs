@@ -2,23 +2,27 @@
 //!
 //! It keeps objects, runs the controllers people rely on at once (a deployment has replica sets, a replica set has
 //! pods), checks bearer tokens and rules, and remembers every request. **Invariant:** a dry run and a refused request
-//! change nothing. Deliberately absent: a kubelet (no exec, attach, port-forward, proxy), server-side apply, custom
-//! resources, events, admission besides the dry-run-only accounts, and graceful termination (a deletion is immediate).
+//! change nothing. Deliberately absent: a kubelet (no exec, attach, port-forward, proxy), custom resources, controllers
+//! that write events or scale by load, admission besides the dry-run-only accounts, and graceful termination (a deletion
+//! is immediate).
 
 mod accounts;
 mod api;
 mod controller;
 mod discovery;
+mod fields;
 mod kinds;
 mod kubeconfig;
 mod logs;
 mod object;
 mod openapi;
+mod ownership;
 mod patch;
 mod protobuf;
 mod rbac;
 mod reply;
 mod request;
+mod schema;
 mod seed;
 mod selector;
 mod server;
@@ -26,6 +30,7 @@ mod state;
 mod status;
 mod store;
 mod table;
+mod versions;
 mod watch;
 
 use std::convert::Infallible;
@@ -94,6 +99,8 @@ pub struct Recorded {
     pub path: String,
     /// The query, as sent, without the `?`.
     pub query: String,
+    /// The body, as JSON; null when there was none, or none that could be read.
+    pub body: Value,
     /// The account the token belongs to; `None` when it belongs to none, and for `/version` and health checks.
     pub account: Option<String>,
     /// The user name the server knows that account by.

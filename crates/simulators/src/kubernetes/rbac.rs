@@ -120,6 +120,18 @@ pub(super) fn access_review(account: &Account, mut review: Value) -> Value {
     review
 }
 
+/// Answers a `SelfSubjectRulesReview` (`kubectl auth can-i --list`).
+pub(super) fn rules_review(account: &Account, mut review: Value) -> Value {
+    let namespace = review.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or_default();
+    let there = |rule: &&Rule| rule.namespaces.iter().any(|one| one == "*" || one == namespace);
+    let rule = |rule: &Rule| json!({"verbs": rule.verbs, "apiGroups": rule.groups, "resources": rule.resources});
+    let rules: Vec<Value> = account.rules.iter().filter(there).map(rule).collect();
+    // What everybody who is somebody may ask.
+    let open = json!({"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/openapi/*", "/version"]});
+    review["status"] = json!({"resourceRules": rules, "nonResourceRules": [open], "incomplete": false});
+    review
+}
+
 /// Answers a `SelfSubjectReview` (`kubectl auth whoami`).
 pub(super) fn self_review(account: &Account, mut review: Value) -> Value {
     review["status"] = json!({"userInfo": {"username": account.user(), "groups": Account::groups()}});

@@ -8,7 +8,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::Response;
 use hyper::body::{Bytes, Frame};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WARNING};
 use serde_json::Value;
 
 use super::status::Status;
@@ -29,6 +29,17 @@ pub(super) fn typed(code: u16, media_type: &str, body: impl Into<Bytes>) -> Resp
 /// A `Status` answer.
 pub(super) fn refusal(status: &Status) -> Response<Body> {
     json(status.code, &status.body())
+}
+
+/// The answer with warnings, which kubectl prints. Source: RFC 9111 §5.5 as Kubernetes uses it.
+pub(super) fn warned(mut response: Response<Body>, warnings: &[String]) -> Response<Body> {
+    for text in warnings {
+        let quoted = format!("299 - \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        if let Ok(value) = HeaderValue::from_str(&quoted) {
+            response.headers_mut().append(WARNING, value);
+        }
+    }
+    response
 }
 
 /// An answer that goes on while the stream does.

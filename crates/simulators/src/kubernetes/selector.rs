@@ -36,6 +36,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     (
         "Event",
         &[
+            "involvedObject.apiVersion",
             "involvedObject.kind",
             "involvedObject.namespace",
             "involvedObject.name",

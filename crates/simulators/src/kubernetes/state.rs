@@ -68,6 +68,9 @@ impl Shared {
         let mut state = self.lock();
         let mut draft = state.store.clone();
         draft.now = self.now();
+        if keep == Keep::DryRun {
+            draft.rehearse(state.requests.len());
+        }
         let answer = edit(&mut draft)?;
         controller::settle(&mut draft);
         admit(&answer)?;

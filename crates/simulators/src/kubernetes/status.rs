@@ -74,6 +74,20 @@ impl Status {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// 409 on a server-side apply: the fields others hold.
+    pub(super) fn apply_conflict(fields: &[(String, String)]) -> Self {
+        let one = |(manager, field): &(String, String)| format!("conflict with \"{manager}\": {field}");
+        let told: Vec<String> = fields.iter().map(one).collect();
+        let plural = if fields.len() == 1 { "conflict" } else { "conflicts" };
+        let message = format!("Apply failed with {} {plural}: {}", fields.len(), told.join(", "));
+        let mut status = Self::new(409, "Conflict", message);
+        let causes = fields.iter().map(|(manager, field)| {
+            json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field})
+        });
+        status.details = json!({"causes": causes.collect::<Vec<_>>()});
+        status
+    }
+
     /// 410: the watch or the list token is too old.
     pub(super) fn expired(message: &str) -> Self {
         Self::new(410, "Expired", message)
@@ -87,7 +101,7 @@ impl Status {
     /// 415.
     pub(super) fn unsupported_media_type(found: &str) -> Self {
         let message = format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json; found {found}"
+            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml; found {found}"
         );
         Self::new(415, "UnsupportedMediaType", message)
     }
@@ -103,6 +117,14 @@ impl Status {
         let mut status = Self::new(422, "Invalid", message);
         let cause = json!({"reason": "FieldValueInvalid", "message": problem, "field": field});
         status.details = json!({"name": name, "group": kind.group, "kind": kind.kind, "causes": [cause]});
+        status
+    }
+
+    /// 429: an eviction that a disruption budget forbids for now. Source: Kubernetes, "API-initiated Eviction".
+    pub(super) fn disruption(why: &str) -> Self {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut status = Self::new(429, "TooManyRequests", message);
+        status.details = json!({"causes": [{"reason": "DisruptionBudget", "message": why}]});
         status
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Store {
     pub(super) started: Timestamp,
     version: u64,
     draws: u64,
+    /// True while nothing of it will be kept.
+    pub(super) rehearsed: bool,
     events: Vec<Event>,
 }
 
@@ -56,11 +58,18 @@ impl Store {
     /// An empty cluster. `name` makes the generated names of two clusters differ.
     pub(super) fn new(name: &str, now: Timestamp, started: Timestamp) -> Self {
         let draws = object::fingerprint(&Value::from(name));
-        Self { objects: BTreeMap::new(), logs: BTreeMap::new(), now, started, version: 1000, draws, events: Vec::new() }
+        let (objects, logs, events) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { objects, logs, now, started, version: 1000, draws, rehearsed: false, events }
     }
 
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Makes this copy one of which nothing is kept: a dry run draws other names and uids each time.
+    pub(super) fn rehearse(&mut self, nth: usize) {
+        self.rehearsed = true;
+        self.draws ^= object::fingerprint(&Value::from(nth));
     }
 
     /// The next bits for names and uids: splitmix64, so that a run's names are the same every time.
@@ -103,6 +112,7 @@ impl Store {
     /// Writes an object: gives a new one its uid and time, bumps the resource version, and the generation when the spec
     /// changed. Writing what is already there changes nothing.
     pub(super) fn put(&mut self, kind: &'static Kind, mut object: Value) -> Arc<Value> {
+        let kind = kinds::find_stored(kind.group, kind.plural);
         let key = Key::new(kind, object::namespace(&object), object::name(&object));
         let before = self.objects.get(&key).cloned();
         let has_spec = object.get("spec").is_some();
@@ -144,6 +154,7 @@ impl Store {
 
     /// Removes an object and, for a pod, its logs.
     pub(super) fn remove(&mut self, kind: &'static Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        let kind = kinds::find_stored(kind.group, kind.plural);
         let removed = self.objects.remove(&Key::new(kind, namespace, name))?;
         self.version += 1;
         self.logs.retain(|(pod, _), _| pod != object::uid(&removed));

@@ -159,6 +159,36 @@ fn columns(kind: &Kind) -> Vec<Column> {
             ("Version", 0, |o, _| json!(object::text(o, "/status/nodeInfo/kubeletVersion"))),
             ("Internal-IP", 1, |o, _| or_none(object::text(o, "/status/addresses/0/address"))),
         ],
+        "HorizontalPodAutoscaler" => vec![
+            NAME,
+            ("Reference", 0, |o, _| {
+                let target = |field: &str| object::text(o, &format!("/spec/scaleTargetRef/{field}")).to_owned();
+                json!(format!("{}/{}", target("kind"), target("name")))
+            }),
+            ("Targets", 0, |o, _| json!(autoscaler_targets(o))),
+            ("MinPods", 0, |o, _| json!(object::number(o, "/spec/minReplicas", 1))),
+            ("MaxPods", 0, |o, _| json!(count(o, "/spec/maxReplicas"))),
+            ("Replicas", 0, |o, _| json!(count(o, "/status/currentReplicas"))),
+            AGE,
+        ],
+        "PodDisruptionBudget" => vec![
+            NAME,
+            ("Min Available", 0, |o, _| or_not_available(&o["spec"]["minAvailable"])),
+            ("Max Unavailable", 0, |o, _| or_not_available(&o["spec"]["maxUnavailable"])),
+            ("Allowed Disruptions", 0, |o, _| json!(count(o, "/status/disruptionsAllowed"))),
+            AGE,
+        ],
+        "CertificateSigningRequest" => vec![
+            NAME,
+            AGE,
+            ("SignerName", 0, |o, _| or_none(object::text(o, "/spec/signerName"))),
+            ("Requestor", 0, |o, _| or_none(object::text(o, "/spec/username"))),
+            ("RequestedDuration", 0, |_, _| json!("<none>")),
+            ("Condition", 0, |o, _| {
+                let conditions = object::list(o, "/status/conditions");
+                json!(conditions.last().map_or("Pending", |last| object::text(last, "/type")))
+            }),
+        ],
         "ServiceAccount" => vec![NAME, ("Secrets", 0, |o, _| json!(object::list(o, "/secrets").len())), AGE],
         "Ingress" => vec![
             NAME,
@@ -185,6 +215,25 @@ fn columns(kind: &Kind) -> Vec<Column> {
 
 fn count(item: &Value, pointer: &str) -> i64 {
     object::number(item, pointer, 0)
+}
+
+/// What `kubectl get hpa` shows while nothing has been measured.
+fn autoscaler_targets(autoscaler: &Value) -> String {
+    let one = |metric: &Value| {
+        let name = object::text(metric, "/resource/name");
+        let percent = object::number(metric, "/resource/target/averageUtilization", 0);
+        format!("{name}: <unknown>/{percent}%")
+    };
+    let targets: Vec<String> = object::list(autoscaler, "/spec/metrics").iter().map(one).collect();
+    if targets.is_empty() { "<none>".to_owned() } else { targets.join(", ") }
+}
+
+fn or_not_available(value: &Value) -> Value {
+    match value {
+        Value::Null => json!("N/A"),
+        Value::String(text) => json!(text),
+        other => json!(other.to_string()),
+    }
 }
 
 fn or_none(text: &str) -> Value {

@@ -22,6 +22,7 @@ use super::state::Handle;
 use super::status::Status;
 use super::store::Event;
 use super::table;
+use super::versions;
 
 /// How long a watch lasts when the client does not say. Source: `--min-request-timeout` of the API server.
 const DEFAULT_WATCH: Duration = Duration::from_mins(30);
@@ -134,7 +135,7 @@ impl Watch {
             let inside = self.namespace.as_deref().is_none_or(|wanted| object::namespace(object) == wanted);
             inside && self.selector.matches(object)
         };
-        if !std::ptr::eq(event.kind, self.kind) {
+        if (event.kind.group, event.kind.plural) != (self.kind.group, self.kind.plural) {
             return None;
         }
         let before = event.before.as_ref().filter(|object| matches(object));
@@ -152,6 +153,7 @@ impl Watch {
     }
 
     fn line(&self, kind: &str, object: &Value) -> Vec<u8> {
+        let object = &versions::to_served(self.kind, object.clone());
         let shown = match self.format {
             Format::Objects => object.clone(),
             Format::Metadata => table::partial(object),

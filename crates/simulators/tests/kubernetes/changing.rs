@@ -1,6 +1,5 @@
 //! delete, scale, label, rollout: what they change, and that a dry run of them changes nothing.
 
-use countersign_simulators::kubernetes::{Account, Effects, Rule, Seed};
 use serde_json::json;
 
 use crate::world::{World, rows};
@@ -196,20 +195,4 @@ async fn objects_are_created_from_a_file_and_patched() {
     assert!(twice.ends_with("configmaps \"new\" already exists"), "{twice}");
     w.kubectl("change", "patch configmap new -n web -p {\"data\":{\"a\":\"2\"}}").await.ok();
     assert_eq!(w.cluster.object("configmaps", Some("web"), "new").unwrap()["data"]["a"], "2");
-}
-
-#[tokio::test]
-async fn a_drained_node_is_empty() {
-    let mut seed = Seed::demo("prod");
-    let everything = Rule::new(&["*"], &["*"], &["*"], &["*"]);
-    seed.accounts.push(Account { name: "admin".into(), rules: vec![everything], effects: Effects::Real });
-    let w = World::with(seed).await;
-    assert!(w.kubectl("change", "cordon node-a").await.err.contains("nodes \"node-a\" is forbidden"));
-    w.kubectl("admin", "drain node-a --ignore-daemonsets").await.ok();
-    let left = "get pods -A --field-selector spec.nodeName=node-a -o name";
-    let left = w.kubectl("read", left).await.ok();
-    assert!(left.lines().all(|pod| pod.starts_with("pod/kube-proxy-")), "{left}");
-    let node = rows(&w.kubectl("read", "get node node-a").await.ok());
-    assert!(node[1].starts_with("node-a Ready,SchedulingDisabled"), "{node:?}");
-    assert_eq!(w.cluster.names("pods", Some("payments")).len(), 5);
 }

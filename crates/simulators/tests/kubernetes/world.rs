@@ -1,17 +1,17 @@
 //! One cluster, one kubectl, and a clock that stands still.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use countersign_simulators::kubernetes::{Cluster, Recorded, Seed};
+use countersign_simulators::kubernetes::{Account, Cluster, Effects, Recorded, Rule, Seed};
 use jiff::Timestamp;
 use reqwest::{Certificate, Client, Method};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,14 @@ impl World {
         Self::with(Seed::demo("prod")).await
     }
 
+    /// The demo's cluster with an account `admin` that may do everything.
+    pub(crate) async fn with_admin() -> Self {
+        let mut seed = Seed::demo("prod");
+        let everything = Rule::new(&["*"], &["*"], &["*"], &["*"]);
+        seed.accounts.push(Account { name: "admin".into(), rules: vec![everything], effects: Effects::Real });
+        Self::with(seed).await
+    }
+
     pub(crate) async fn with(seed: Seed) -> Self {
         let tasks = TaskTracker::new();
         let clock = Arc::new(AtomicI64::new(START));
@@ -72,10 +80,30 @@ impl World {
 
     /// The same with any kubeconfig.
     pub(crate) async fn kubectl_with(&self, kubeconfig: &str, command: &str) -> Ran {
-        let output = self.command(kubeconfig, command).output();
-        let output = timeout(DEADLINE, output).await.expect("kubectl ends").expect("kubectl starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("kubectl writes UTF-8");
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        ended(self.command(kubeconfig, command).output()).await
+    }
+
+    /// The same with something on its standard input.
+    pub(crate) async fn feed(&self, account: &str, command: &str, input: &Value) -> Ran {
+        let kubeconfig = self.cluster.kubeconfig(account, None).expect("a known account");
+        let mut kubectl = self.command(&kubeconfig, command);
+        let mut child = kubectl.stdin(Stdio::piped()).spawn().expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("its input is a pipe");
+        let text = input.to_string();
+        ended(async move {
+            stdin.write_all(text.as_bytes()).await?;
+            drop(stdin);
+            child.wait_with_output().await
+        })
+        .await
+    }
+
+    /// True for a kubectl of 1.27 or later; what an older one has not learnt yet is not asked of it.
+    pub(crate) async fn modern(&self) -> bool {
+        let version = self.kubectl("read", "version --client -o json").await.ok();
+        let version: Value = serde_json::from_str(&version).expect("JSON");
+        let minor = version["clientVersion"]["minor"].as_str().expect("a minor version");
+        minor.trim_end_matches('+').parse::<u32>().expect("a number") >= 27
     }
 
     /// Starts a kubectl that goes on.
@@ -97,6 +125,8 @@ impl World {
         kubectl
             .args(command.split_whitespace())
             .env_clear()
+            // Where `kubectl diff` finds diff.
+            .env("PATH", "/usr/bin:/bin")
             .env("HOME", empty)
             .env("KUBERC", "off")
             .env("KUBECONFIG", file);
@@ -132,15 +162,40 @@ impl World {
     /// Everything kept, to compare with.
     pub(crate) fn everything(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for resource in
-            ["pods", "replicasets", "deployments", "secrets", "configmaps", "services", "daemonsets", "namespaces"]
-        {
+        for node in self.cluster.names("nodes", None) {
+            all.extend(self.cluster.object("nodes", None, &node));
+        }
+        for resource in [
+            "pods",
+            "replicasets",
+            "deployments",
+            "secrets",
+            "configmaps",
+            "services",
+            "daemonsets",
+            "horizontalpodautoscalers",
+            "jobs",
+            "cronjobs",
+            "serviceaccounts",
+            "poddisruptionbudgets",
+        ] {
             for namespace in ["payments", "web", "kube-system"] {
                 let names = self.cluster.names(resource, Some(namespace));
                 all.extend(names.iter().filter_map(|name| self.cluster.object(resource, Some(namespace), name)));
             }
         }
         all
+    }
+
+    /// Waits until an account has asked for such a path.
+    pub(crate) async fn asked(&self, account: &str, path: &str) {
+        let is = |one: &Recorded| one.account.as_deref() == Some(account) && one.path.contains(path);
+        let asked = async {
+            while !self.cluster.requests().iter().any(is) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, asked).await.expect("it is asked for");
     }
 
     /// The requests that changed something.
@@ -154,6 +209,12 @@ impl World {
         std::fs::write(&path, content.to_string()).expect("a file");
         path
     }
+}
+
+async fn ended(output: impl Future<Output = std::io::Result<Output>>) -> Ran {
+    let output = timeout(DEADLINE, output).await.expect("kubectl ends").expect("kubectl starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("kubectl writes UTF-8");
+    Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
 impl Ran {

@@ -4,12 +4,14 @@
 
 use super::account::{Home, Person, is_id};
 use super::answer::{Reply, page_of};
+use super::block::restored;
 use super::desk::{Deed, Desk};
 use super::form::Form;
+use super::manifest::is_manifest_missing;
 use super::metrics::{Cause, Kind, Outcome};
 use super::once::Name;
 use super::signature::Signed;
-use countersign_chat::{Inbound, ThreadId, Typed};
+use countersign_chat::{Answer, Inbound, ThreadId, Typed};
 use std::sync::Arc;
 
 /// Read by the one who typed, at once, and true whatever happens to this process afterwards.
@@ -21,6 +23,10 @@ pub(super) struct Line {
     pub(super) channel: Option<String>,
     pub(super) thread: Option<ThreadId>,
     pub(super) text: String,
+    /// What stood in a field of its own.
+    pub(super) manifest: Option<String>,
+    /// What opens a window, for three seconds.
+    pub(super) trigger: Option<String>,
 }
 
 impl Desk {
@@ -52,19 +58,34 @@ impl Desk {
         let channel = form.text("channel_id").filter(|id| is_id(id)).map(str::to_owned);
         let response_url = form.text("response_url").map(str::to_owned);
         let deed = Deed::new(person, response_url, form.text("trigger_id"), signed);
-        Ok(Line { deed, channel, thread: None, text })
+        let trigger = form.text("trigger_id").map(str::to_owned);
+        Ok(Line { deed, channel, thread: None, text, manifest: None, trigger })
+    }
+
+    /// Brings a line to the gateway; its answer.
+    pub(super) async fn asked(&self, line: Line) -> Answer {
+        let Line { deed, channel, thread, text, manifest, trigger: _ } = line;
+        let Deed { person, reach, at } = deed;
+        let membership = self.membership(&person).await;
+        let (text, nonce) = (restored(&text), reach.nonce);
+        let typed = Typed { account: person.account, membership, channel, thread, text, manifest, nonce, at };
+        self.gate.receive(Inbound::Typed(typed)).await
     }
 
     /// Brings a line to the gateway, on a task that outlives the request.
     pub(super) fn bring(self: &Arc<Self>, line: Line) {
         let desk = Arc::clone(self);
         self.tasks.spawn(async move {
-            let Line { deed, channel, thread, text } = line;
-            let Deed { person, reach, at } = deed;
-            let membership = desk.membership(&person).await;
-            let nonce = reach.nonce.clone();
-            let typed = Typed { account: person.account, membership, channel, thread, text, nonce, at };
-            let answer = desk.gate.receive(Inbound::Typed(typed)).await;
+            let reach = line.deed.reach.clone();
+            let trigger = line.trigger.clone();
+            let asks = line.as_metadata();
+            let answer = desk.asked(line).await;
+            if is_manifest_missing(&answer)
+                && let (Some(trigger), Some(asks)) = (trigger, asks)
+                && desk.ask_manifest(&trigger, &asks).await
+            {
+                return;
+            }
             if let Some(page) = page_of(&answer, desk.clock.now()) {
                 desk.tell(&reach, &page).await;
             }

@@ -74,7 +74,7 @@ impl Desk {
         let thread = Some(mention.thread_ts.unwrap_or_else(|| mention.ts.clone()));
         let thread = Some(Place { channel: mention.channel.clone(), card: None, thread }.id());
         let deed = Deed { person, reach, at };
-        self.bring(Line { deed, channel: Some(mention.channel), thread, text });
+        self.bring(Line { deed, channel: Some(mention.channel), thread, text, manifest: None, trigger: None });
         Ok(Reply::empty(Kind::Mention, Outcome::Taken))
     }
 }

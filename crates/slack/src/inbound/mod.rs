@@ -6,12 +6,14 @@
 
 mod account;
 mod answer;
+mod block;
 mod clicks;
 mod commands;
 mod desk;
 mod events;
 mod form;
 mod front;
+mod manifest;
 pub mod metrics;
 mod modals;
 mod model;

@@ -5,15 +5,18 @@
 //! same window.
 
 use super::account::{Home, Person};
-use super::answer::{Reply, note};
+use super::answer::{Reach, Reply, note};
 use super::clicks::{Click, Target, unknown};
+use super::commands::Line;
 use super::desk::{Deed, Desk};
 use super::metrics::{Cause, Kind, Outcome};
-use super::model::{ViewState, ViewSubmission};
+use super::model::{View, ViewState, ViewSubmission};
 use super::signature::Signed;
 use super::window::notice_of;
 use crate::api::OpenedView;
-use crate::render::{self, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION, REASON_BLOCK};
+use crate::render::{
+    self, MANIFEST_ACTION, MANIFEST_BLOCK, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION, REASON_BLOCK,
+};
 use countersign_chat::{Answer, Button, Card, Membership, Notice};
 use countersign_core::refusal::Refusal;
 use countersign_core::time::Timestamp;
@@ -57,6 +60,10 @@ impl Desk {
         let deed = Deed::new(person, None, submission.trigger_id.as_deref(), signed);
         let view = submission.view;
         let purpose = view.callback_id.as_deref().and_then(Purpose::of_word);
+        if purpose == Some(Purpose::Manifest) {
+            let verdict = self.manifest_submitted(deed, view, began).await;
+            return Ok(verdict.reply(Outcome::Taken, self.clock.now()));
+        }
         let target = view.private_metadata.as_deref().and_then(Target::parse);
         let (purpose, target) = match (purpose, target) {
             (Some(Purpose::Read), _) => return Ok(Reply::empty(Kind::Submission, Outcome::Ignored)),
@@ -64,29 +71,48 @@ impl Desk {
             _ => return Ok(Verdict::Said(unknown()).reply(Outcome::Unknown, self.clock.now())),
         };
         let click = Click { deed, target, thread: None };
-        let verdict = self.within_patience(click, purpose, view.state.unwrap_or_default(), view.id, began).await;
+        let (desk, state) = (Arc::clone(self), view.state.unwrap_or_default());
+        let reach = click.deed.reach.clone();
+        let decide = async move {
+            match purpose {
+                Purpose::Approve => desk.submit_yes(&click, &state).await,
+                Purpose::Reject => desk.submit_no(&click, &state).await,
+                Purpose::Read | Purpose::Manifest => Verdict::Said(unknown()),
+            }
+        };
+        let verdict = self.within_patience(decide, reach, view.id, began).await;
         Ok(verdict.reply(Outcome::Taken, self.clock.now()))
+    }
+
+    /// The line of the window goes on with the manifest that was filled in.
+    async fn manifest_submitted(self: &Arc<Self>, deed: Deed, view: View, began: Duration) -> Verdict {
+        let state = view.state.unwrap_or_default();
+        let manifest = state.text(MANIFEST_BLOCK, MANIFEST_ACTION).unwrap_or_default();
+        if manifest.trim().is_empty() {
+            return Verdict::Wrong { block: MANIFEST_BLOCK, says: "There is nothing to apply.".to_owned() };
+        }
+        let (desk, reach) = (Arc::clone(self), deed.reach.clone());
+        let metadata = view.private_metadata.unwrap_or_default();
+        let Some(line) = Line::continued(deed, &metadata, manifest.to_owned()) else {
+            return Verdict::Said(unknown());
+        };
+        let decide = async move { counted(desk.asked(line).await, MANIFEST_BLOCK, &state) };
+        self.within_patience(decide, reach, view.id, began).await
     }
 
     /// Decides on a task of its own, and waits for it as long as Slack does.
     async fn within_patience(
         self: &Arc<Self>,
-        click: Click,
-        purpose: Purpose,
-        state: ViewState,
+        decide: impl Future<Output = Verdict> + Send + 'static,
+        reach: Reach,
         window: Option<String>,
         began: Duration,
     ) -> Verdict {
         let (send, mut receive) = oneshot::channel();
         let desk = Arc::clone(self);
         self.tasks.spawn(async move {
-            let verdict = match purpose {
-                Purpose::Approve => desk.submit_yes(&click, &state).await,
-                Purpose::Reject => desk.submit_no(&click, &state).await,
-                Purpose::Read => Verdict::Said(unknown()),
-            };
-            if let Err(late) = send.send(verdict) {
-                desk.tell_late(&click, window, late).await;
+            if let Err(late) = send.send(decide.await) {
+                desk.tell_late(&reach, window, late).await;
             }
         });
         let left = PATIENCE.saturating_sub(self.clock.boottime().saturating_sub(began));
@@ -149,7 +175,7 @@ impl Desk {
     }
 
     /// Slack has its answer; the person gets theirs in the window, or in a direct conversation.
-    async fn tell_late(&self, click: &Click, window: Option<String>, verdict: Verdict) {
+    async fn tell_late(&self, reach: &Reach, window: Option<String>, verdict: Verdict) {
         let notice = match verdict {
             Verdict::Counted(notice) | Verdict::Said(notice) => notice,
             Verdict::Wrong { says, .. } => note(&says),
@@ -161,7 +187,7 @@ impl Desk {
                 Err(error) => tracing::info!("A late answer goes to a direct conversation: {error}"),
             }
         }
-        self.tell_notice(&click.deed.reach, &notice).await;
+        self.tell_notice(reach, &notice).await;
     }
 }
 

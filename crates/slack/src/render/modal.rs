@@ -24,6 +24,14 @@ pub const REASON_BLOCK: &str = "reason";
 /// Its element.
 pub const REASON_ACTION: &str = "reason-typed";
 
+/// The block of a manifest.
+pub const MANIFEST_BLOCK: &str = "manifest";
+/// Its element.
+pub const MANIFEST_ACTION: &str = "manifest-typed";
+
+/// Most characters of one field. Source: Slack, "Plain-text input element" (`max_length`).
+const LONGEST_FIELD: u64 = 3_000;
+
 /// A longer name is not asked for. In characters.
 const NAME: usize = 100;
 
@@ -37,6 +45,8 @@ pub enum Purpose {
     Approve,
     /// Say no.
     Reject,
+    /// Go on with the line that lacked a manifest.
+    Manifest,
     /// Nothing: it is only read.
     Read,
 }
@@ -48,6 +58,7 @@ impl Purpose {
         match self {
             Self::Approve => "approve",
             Self::Reject => "reject",
+            Self::Manifest => "manifest",
             Self::Read => "read",
         }
     }
@@ -55,7 +66,7 @@ impl Purpose {
     /// The purpose of a word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Approve, Self::Reject, Self::Read].into_iter().find(|one| one.as_str() == word)
+        [Self::Approve, Self::Reject, Self::Manifest, Self::Read].into_iter().find(|one| one.as_str() == word)
     }
 }
 
@@ -95,6 +106,10 @@ pub fn whole(card: &Card, now: Timestamp) -> SlackView {
     block(&mut page, "Each argument by itself", &numbered(card.argv.elements()));
     for filter in &card.filters {
         block(&mut page, "Output goes through", &numbered(filter.elements()));
+    }
+    match card.input_lines() {
+        Some(lines) => block(&mut page, "What it applies, all of it", &lines),
+        None => page.cut(),
     }
     block(&mut page, "What it would do", &transcript::effect(&card.effect));
     let resources: Vec<String> = card.resources.iter().map(|one| one.as_str().to_owned()).collect();
@@ -142,6 +157,18 @@ pub fn reject(metadata: &str) -> SlackView {
     page.push(input(REASON_BLOCK, REASON_ACTION, "Why not? The requester reads it.", true, 500));
     view("Reject", page, Purpose::Reject, Some("Reject"), metadata.to_owned())
 }
+
+/// What is to be applied.
+#[must_use]
+pub fn manifest(metadata: &str) -> SlackView {
+    let mut page = Page::modal();
+    page.row("", MANIFEST_HINT);
+    page.push(input(MANIFEST_BLOCK, MANIFEST_ACTION, "Manifest, YAML or JSON", true, LONGEST_FIELD));
+    view("Manifest", page, Purpose::Manifest, Some("Go on"), metadata.to_owned())
+}
+
+const MANIFEST_HINT: &str = "The command reads its objects from a manifest. One that is longer than this field takes goes \
+                             into a code block behind the command, or is named as -f REPOSITORY@COMMIT:PATH.";
 
 /// An answer in the window that was open.
 #[must_use]

@@ -7,6 +7,7 @@ mod clicks;
 mod commands;
 mod events;
 mod garbage;
+mod manifests;
 mod office;
 mod once;
 mod payloads;

@@ -150,6 +150,16 @@ impl Gate for Office {
                 let refusal = Refusal::new(Code::UnknownVerb, "there is no such verb", "See `/countersign help`.");
                 Answer::Said(Notice::refused(refusal, &typed.text))
             }
+            Inbound::Typed(typed)
+                if typed.text.contains("/kubectl apply") && typed.manifest.is_none() && !typed.text.contains("```") =>
+            {
+                let refusal = Refusal::new(Code::MissingManifest, "`kubectl apply` needs a manifest", "Add one.");
+                Answer::Said(Notice::refused(refusal, &typed.text))
+            }
+            Inbound::Typed(typed) if typed.manifest.as_deref().is_some_and(|text| text.contains("kind: Widget")) => {
+                let refusal = Refusal::new(Code::UnknownKind, "the catalog knows no kind `Widget`", "Catalogue it.");
+                Answer::Said(Notice::refused(refusal, &typed.text))
+            }
             Inbound::Typed(typed) => Answer::Accepted { invocation: id(&typed.nonce) },
             Inbound::Clicked(click) => match self.judge(&click) {
                 Ok(answer) => answer,
@@ -167,6 +177,7 @@ pub(crate) fn short(trigger: &str) -> Card {
         state: State::Asking,
         argv: Argv::new(argv).unwrap(),
         stdin: None,
+        input: None,
         filters: Vec::new(),
         mode: Mode::Apply,
         scope: Scope {

@@ -214,6 +214,8 @@ fn the_whole_of_something_destructive() {
                   0  grep
                   1  -i
                   2  error
+            *What it applies, all of it*
+                in
             *What it would do*
                 1 object (scale 1)
                 scale deployments.apps api 7f in namespace payments

@@ -70,6 +70,24 @@ fn a_scale_shows_the_replicas_and_nothing_that_changes_by_itself() {
 }
 
 #[test]
+fn a_null_is_no_value() {
+    let with = |time: Value| {
+        let mut deployment = deployment(3, "7");
+        deployment["spec"]["template"] =
+            json!({"metadata": {"creationTimestamp": time}, "spec": {"volumes": [{"emptyDir": {}}]}});
+        deployment
+    };
+    let steps = [deployment(3, "7"), with(json!(null))];
+    lines(
+        EffectForm::KubernetesDiff,
+        &steps,
+        expect![
+            "scale deployments.apps api in namespace payments (uid u1); /spec/template/spec/volumes/0/emptyDir: nothing -> {}"
+        ],
+    );
+}
+
+#[test]
 fn a_list_is_sorted_and_named_one_by_one() {
     let pod = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "web", "uid": name}});
     lines(
@@ -78,6 +96,76 @@ fn a_list_is_sorted_and_named_one_by_one() {
         expect![[r"
             scale pods a in namespace web (uid a)
             scale pods b in namespace web (uid b)"]],
+    );
+}
+
+#[test]
+fn a_drain_names_the_node_and_the_pods_that_leave_it() {
+    let pod = |name: &str, owner: &str, annotations: Value| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "web", "annotations": annotations,
+            "ownerReferences": [{"kind": owner, "controller": true}]}})
+    };
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a", "uid": "n1"}});
+    let pods = json!({"kind": "List", "items": [
+        pod("api", "ReplicaSet", json!({})), pod("proxy", "DaemonSet", json!({})),
+        pod("etcd", "Node", json!({"kubernetes.io/config.mirror": "x"}))]});
+    let steps = [node.to_string(), pods.to_string()];
+    let names = |verb: &str| {
+        let effect = read_as(EffectForm::KubernetesObjects, verb, &[], &steps).unwrap();
+        effect.objects.iter().map(|it| it.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("drain"), ["node-a", "api"]);
+    // Of every other verb nothing is left out.
+    assert_eq!(names("delete"), ["node-a", "api", "etcd", "proxy"]);
+}
+
+fn job(uid: &str) -> Value {
+    json!({"apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "once", "namespace": "web", "uid": uid, "creationTimestamp": uid, "resourceVersion": uid},
+        "spec": {"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}, "parallelism": 1}})
+}
+
+#[test]
+fn of_an_object_that_would_be_made_everything_is_new() {
+    lines(
+        EffectForm::KubernetesCreated,
+        &[job("drawn")],
+        expect![[
+            r#"scale jobs.batch once in namespace web; /apiVersion: nothing -> "batch/v1"; /kind: nothing -> "Job"; /metadata/name: nothing -> "once"; /metadata/namespace: nothing -> "web"; /spec/parallelism: nothing -> 1; /spec/selector/matchLabels/batch.kubernetes.io~1controller-uid: nothing -> "(its uid)""#
+        ]],
+    );
+    assert!(matches!(read_all(EffectForm::KubernetesCreated, &[]), Err(EffectError::Steps(0, 1))));
+    assert!(matches!(read_all(EffectForm::KubernetesObjects, &[]), Err(EffectError::Steps(0, 1))));
+}
+
+/// A server dry run draws another uid each time; that is no drift.
+#[test]
+fn what_would_be_made_is_the_same_the_next_time() {
+    for form in [EffectForm::KubernetesCreated, EffectForm::KubernetesDiff] {
+        let look = |uid: &str| {
+            let before = (form == EffectForm::KubernetesDiff).then(String::new);
+            let steps: Vec<String> = before.into_iter().chain([job(uid).to_string()]).collect();
+            read_all(form, &steps).unwrap()
+        };
+        assert_eq!(look("first").drift(&look("second")), None);
+    }
+}
+
+/// `kubectl get -f - --ignore-not-found` prints what is there; `apply` prints a List.
+#[test]
+fn an_apply_shows_new_objects_beside_changed_ones() {
+    let settings = |value: &str, uid: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "web", "uid": uid},
+            "data": {"a": value}})
+    };
+    let mut quota = settings("9", "q");
+    quota["metadata"]["name"] = "extra".into();
+    lines(
+        EffectForm::KubernetesDiff,
+        &[settings("1", "s"), json!({"kind": "List", "items": [settings("2", "s"), quota]})],
+        expect![[r#"
+            scale configmaps extra in namespace web; /apiVersion: nothing -> "v1"; /data/a: nothing -> "9"; /kind: nothing -> "ConfigMap"; /metadata/name: nothing -> "extra"; /metadata/namespace: nothing -> "web"
+            scale configmaps settings in namespace web (uid s); /data/a: "1" -> "2""#]],
     );
 }
 

@@ -12,6 +12,7 @@ use countersign_core::decision::DecisionBytes;
 use countersign_core::digest::Digest;
 use countersign_core::effect::{Change, Effect, Touched};
 use countersign_core::id::{InvocationId, Origin};
+use countersign_core::input::Input;
 use countersign_core::outcome::Ending;
 use countersign_core::refusal::{Code, Refusal, is_deceptive};
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity, Tier};
@@ -61,6 +62,7 @@ fn full() -> Card {
         state: State::Asking,
         argv: argv(&["kubectl", "delete", "pods", "api-7f", "api 8f", "--namespace=payments"]),
         stdin: Some(Digest::of(b"in")),
+        input: Some(Input::new("in".into()).unwrap()),
         filters: vec![argv(&["grep", "-i", "error"])],
         mode: Mode::Apply,
         scope: Scope {
@@ -152,6 +154,7 @@ fn a_card_of_a_read_is_short() {
         state: State::Done { exit: 0 },
         argv: argv(&["kubectl", "get", "pods"]),
         stdin: None,
+        input: None,
         filters: Vec::new(),
         scope: Scope::default(),
         tier: Tier::Read,
@@ -507,11 +510,29 @@ fn p30_a_long_command_is_shown_whole_and_must_be_opened() {
     let it = it.with_effect(EffectView::NoPreview);
     assert_eq!(it.whole_view, WholeView::Required);
     assert!(card(&it, NOW).contains(&long));
-    let short = Card { argv: argv(&["kubectl", "get"]), filters: Vec::new(), tier: Tier::Change, ..full() };
+    let short = Card {
+        argv: argv(&["kubectl", "get"]),
+        stdin: None,
+        input: None,
+        filters: Vec::new(),
+        tier: Tier::Change,
+        ..full()
+    };
     assert_eq!(short.clone().with_effect(EffectView::NoPreview).whole_view, WholeView::NotNeeded);
     let many: Vec<String> = (0..40).map(|nth| format!("pod-{nth}")).collect();
     let many = found(&many.iter().map(String::as_str).collect::<Vec<_>>(), None);
     assert_eq!(short.with_effect(EffectView::Found(many)).whole_view, WholeView::Required);
+}
+
+#[test]
+fn p30_a_manifest_must_be_opened_and_a_missing_one_cannot_be() {
+    let read = Card { argv: argv(&["kubectl", "apply"]), filters: Vec::new(), tier: Tier::Change, ..full() };
+    assert_eq!(read.clone().with_effect(EffectView::NoPreview).whole_view, WholeView::Required);
+    assert_eq!(read.input_lines(), Some(vec!["in".to_owned()]));
+    let other = Some(Input::new("another".into()).unwrap());
+    for input in [None, other] {
+        assert_eq!(Card { input, ..read.clone() }.input_lines(), None);
+    }
 }
 
 /// A card whose every foreign text is `text`.

@@ -7,16 +7,18 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::{Method, Response};
 use serde_json::{Value, json};
 
-use super::super::controller;
+use super::super::controller::{self, LAST_RESTART};
 use super::super::kinds::{self, Kind};
 use super::super::object;
 use super::super::patch;
 use super::super::reply::{self, Body};
 use super::super::request::Format;
+use super::super::schema;
 use super::super::selector::Selector;
 use super::super::status::{self, Status};
 use super::super::store::{Store, stamp};
 use super::super::table;
+use super::super::versions;
 use super::super::watch::{Scope, Watch};
 use super::{Call, validation};
 
@@ -80,7 +82,7 @@ impl Call<'_> {
 
     fn show_list(&self, items: &[Arc<Value>], metadata: Value) -> Response<Body> {
         let kind = self.kind();
-        let items: Vec<Value> = items.iter().map(|item| (**item).clone()).collect();
+        let items: Vec<Value> = items.iter().map(|item| versions::to_served(kind, (**item).clone())).collect();
         let body = match self.format {
             Format::Objects => json!({
                 "kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": items,
@@ -105,9 +107,9 @@ impl Call<'_> {
     }
 
     fn create(&self) -> Result<Response<Body>, Status> {
-        let mut object = self.json_body()?;
         let kind = self.kind();
-        validation::same_type(kind, &object)?;
+        validation::same_type(kind, &self.json_body()?)?;
+        let mut object = self.typed_body()?;
         if kind.namespaced() {
             let own = self.target.namespace.as_deref().ok_or_else(Status::method_not_allowed)?;
             validation::same_namespace(&object, own)?;
@@ -116,19 +118,39 @@ impl Call<'_> {
         let created = self.api.shared.change(
             self.keep,
             |created: &Arc<Value>| self.admit(object::name(created)),
-            |store| insert(store, kind, object),
+            |store| {
+                let kind = self.stored_kind();
+                self.owned(&Value::Null, &mut object, store.now);
+                insert(store, kind, object)
+            },
         )?;
         Ok(self.show(201, &created))
     }
 
     fn update(&self) -> Result<Response<Body>, Status> {
-        let object = self.json_body()?;
+        let object = self.typed_body()?;
         self.replace(|_| Ok(object))
     }
 
     fn patch(&self) -> Result<Response<Body>, Status> {
-        let patch = self.patch_body()?;
-        self.replace(|old| patch.0.apply(old, &patch.1))
+        if self.media_type.starts_with(super::apply::MEDIA_TYPE) {
+            return self.apply();
+        }
+        let (format, patch) = self.patch_body()?;
+        self.replace(|old| {
+            let old = versions::to_served(self.kind(), old.clone());
+            let mut new = format.apply(&old, &patch, schema::of_kind(self.kind()))?;
+            validation::is_object(&new)?;
+            self.known_fields(&mut new, |why| {
+                if why.starts_with("strict") {
+                    let problem = format!("Invalid value: \"{}\": {why}", patch.to_string().escape_default());
+                    Status::invalid(self.kind(), "", "patch", &problem)
+                } else {
+                    Status::bad_request(why)
+                }
+            })?;
+            Ok(versions::to_stored(self.kind(), new))
+        })
     }
 
     /// The patch in the body and its format.
@@ -140,7 +162,7 @@ impl Call<'_> {
     }
 
     fn replace(&self, edit: impl FnOnce(&Value) -> Result<Value, Status>) -> Result<Response<Body>, Status> {
-        let (kind, name) = (self.kind(), self.name()?);
+        let (kind, name) = (self.stored_kind(), self.name()?);
         let written = self.api.shared.change(
             self.keep,
             |_| self.admit(name),
@@ -149,13 +171,14 @@ impl Call<'_> {
                 let mut new = edit(&old)?;
                 validation::is_object(&new)?;
                 // Status is written through its own subresource.
-                if kind.has_subresource("status") || kind.kind == "Pod" {
+                if kind.has_subresource("status") {
                     match old.get("status") {
                         Some(status) => new["status"] = status.clone(),
                         None => object::unset(&mut new, &["status"]),
                     }
                 }
                 validation::update(kind, &old, &new)?;
+                self.owned(&old, &mut new, store.now);
                 Ok(write(store, kind, new))
             },
         )?;
@@ -270,9 +293,25 @@ fn fill_defaults(store: &mut Store, kind: &Kind, object: &mut Value) {
             }
             object::unset(object, &["stringData"]);
         }
+        "Event" if object::text(object, "/lastTimestamp").is_empty() => {
+            // One of a seed tells of the last restart that the story has.
+            let at = store.now.max(store.started - LAST_RESTART);
+            for field in ["firstTimestamp", "lastTimestamp"] {
+                object::set(object, &[field], stamp(at));
+            }
+            let about = &object["involvedObject"];
+            let kind = kinds::of_object(object::text(about, "/apiVersion"), object::text(about, "/kind"));
+            let subject =
+                kind.and_then(|kind| store.get(kind, object::text(about, "/namespace"), object::text(about, "/name")));
+            if let Some(uid) = subject.map(|subject| object::uid(subject).to_owned()) {
+                object::set(object, &["involvedObject", "uid"], uid);
+            }
+        }
         "Service" if object::text(object, "/spec/clusterIP").is_empty() => {
             let bits = store.draw();
-            let address = format!("10.43.{}.{}", (bits >> 8) & 0xff, 2 + bits % 250);
+            // A dry run allocates nothing and answers with the range itself.
+            let host = if store.rehearsed { (0, 0) } else { ((bits >> 8) & 0xff, 2 + bits % 250) };
+            let address = format!("10.43.{}.{}", host.0, host.1);
             object::set(object, &["spec", "clusterIPs"], json!([address]));
             object::set(object, &["spec", "clusterIP"], address);
             if object["spec"].get("type").is_none() {

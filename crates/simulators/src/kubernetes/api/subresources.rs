@@ -5,10 +5,12 @@ use std::sync::Arc;
 use hyper::{Method, Response};
 use serde_json::{Value, json};
 
+use super::super::controller;
 use super::super::kinds;
 use super::super::logs::LogRequest;
 use super::super::object;
 use super::super::reply::{self, Body};
+use super::super::schema;
 use super::super::status::{self, Status};
 use super::super::watch;
 use super::object_verbs::{remove, write};
@@ -23,11 +25,12 @@ impl Call<'_> {
                 Ok(reply::json(200, &scale_of(&object)))
             }
             ("scale", &Method::PUT | &Method::PATCH) => self.write_scale(method),
-            ("status", &Method::GET) => {
+            ("status" | "approval", &Method::GET) => {
                 let object = self.current(&self.api.shared.lock().store)?;
                 Ok(self.show(200, &object))
             }
-            ("status", &Method::PUT | &Method::PATCH) => self.write_status(method),
+            // An approval is a condition of the status.
+            ("status" | "approval", &Method::PUT | &Method::PATCH) => self.write_status(method),
             ("eviction", &Method::POST) => self.evict(),
             ("token", &Method::POST) => self.issue_token(),
             ("exec" | "attach" | "portforward" | "proxy", _) => {
@@ -57,7 +60,7 @@ impl Call<'_> {
             return self.json_body();
         }
         let (format, patch) = self.patch_body()?;
-        format.apply(old, &patch)
+        format.apply(old, &patch, schema::of_object(object::text(old, "/apiVersion"), object::text(old, "/kind")))
     }
 
     fn write_scale(&self, method: &Method) -> Result<Response<Body>, Status> {
@@ -72,6 +75,7 @@ impl Call<'_> {
                 let mut new = (*old).clone();
                 object::set(&mut new, &["spec", "replicas"], object::number(&scale, "/spec/replicas", 0));
                 validation::update(kind, &old, &new)?;
+                self.owned(&old, &mut new, store.now);
                 Ok(write(store, kind, new))
             },
         )?;
@@ -102,6 +106,7 @@ impl Call<'_> {
             |_| self.admit(name),
             |store| {
                 let pod = self.current(store)?;
+                controller::disruption_allowed(store, &pod).map_err(|why| Status::disruption(&why))?;
                 remove(store, self.kind(), &pod, &self.eviction_options()?);
                 Ok(object::uid(&pod).to_owned())
             },

@@ -41,14 +41,48 @@ pub(super) fn generated_name(store: &mut Store, owner: &str) -> String {
     format!("{owner}-{}", object::name_suffix(bits, 5))
 }
 
-/// The node for the next pod: the schedulable one with the fewest.
+/// The node for the next pod: the schedulable one with the fewest. A tainted one waits until its taint is gone.
 pub(super) fn place(store: &Store) -> String {
     let pods = store.list(kinds::known("pods"), None);
     let nodes = store.list(kinds::known("nodes"), None);
-    let open = nodes.iter().filter(|node| node["spec"]["unschedulable"] != json!(true));
+    let shut = |node: &Value| {
+        node["spec"]["unschedulable"] == json!(true)
+            || object::list(node, "/spec/taints").iter().any(|taint| taint["effect"] != "PreferNoSchedule")
+    };
+    let open = nodes.iter().filter(|node| !shut(node));
     let load =
         |node: &Value| pods.iter().filter(|pod| object::text(pod, "/spec/nodeName") == object::name(node)).count();
     open.min_by_key(|node| load(node)).map(|node| object::name(node).to_owned()).unwrap_or_default()
+}
+
+/// Removes the pods that do not tolerate a `NoExecute` taint of their node. Source: Kubernetes, "Taints and
+/// Tolerations".
+pub(super) fn evict_intolerant(store: &mut Store) {
+    for node in store.list(kinds::known("nodes"), None) {
+        let taints = object::list(&node, "/spec/taints").iter().filter(|taint| taint["effect"] == "NoExecute");
+        let taints: Vec<&Value> = taints.collect();
+        if taints.is_empty() {
+            continue;
+        }
+        for pod in store.list(kinds::known("pods"), None) {
+            let here = object::text(&pod, "/spec/nodeName") == object::name(&node);
+            if here && !taints.iter().all(|taint| tolerates(&pod, taint)) {
+                store.remove(kinds::known("pods"), object::namespace(&pod), object::name(&pod));
+            }
+        }
+    }
+}
+
+fn tolerates(pod: &Value, taint: &Value) -> bool {
+    let daemon = object::list(pod, "/metadata/ownerReferences").iter().any(|owner| owner["kind"] == "DaemonSet");
+    let fits = |toleration: &Value| {
+        let field = |name: &str| toleration[name].as_str().unwrap_or_default();
+        let any = field("key").is_empty() && field("operator") == "Exists";
+        let effect = field("effect").is_empty() || toleration["effect"] == taint["effect"];
+        let value = field("operator") == "Exists" || field("value") == taint["value"].as_str().unwrap_or_default();
+        effect && (any || (toleration["key"] == taint["key"] && value))
+    };
+    daemon || object::list(pod, "/spec/tolerations").iter().any(fits)
 }
 
 /// Gives pods that were created without a status (bare pods) a node, a status and a log.
@@ -76,6 +110,9 @@ fn complete(store: &mut Store, mut pod: Value, condition: PodCondition) {
 
 /// Seeds only: how often the pod's containers have been killed for memory before the story begins.
 pub(in super::super) const RESTARTS: &str = "simulators.countersign/restarts";
+
+/// Seeds only: how long before the start such a pod was killed last.
+pub(in super::super) const LAST_RESTART: SignedDuration = SignedDuration::from_mins(7);
 
 fn fill_defaults(pod: &mut Value) {
     let service_account = pod["spec"]["serviceAccountName"].as_str().unwrap_or("default").to_owned();
@@ -135,7 +172,7 @@ fn container_status(
 ) -> Value {
     let image = object::text(container, "/image");
     let digest = format!("{:016x}{:016x}{:016x}{:016x}", store.draw(), store.draw(), store.draw(), store.draw());
-    let finished = store.started - SignedDuration::from_mins(7);
+    let finished = store.started - LAST_RESTART;
     let began = finished - SignedDuration::from_hours(1);
     let (state, last) = match condition {
         PodCondition::Completed => {

@@ -11,7 +11,7 @@ use super::{Follow, PodLog, Seed};
 const OURS: [&str; 2] = ["payments", "web"];
 
 /// Resources one may look at, by group. No secrets, and nothing that reaches into a container.
-const ORDINARY: [(&str, &[&str]); 9] = [
+const ORDINARY: [(&str, &[&str]); 13] = [
     (
         "",
         &[
@@ -34,11 +34,25 @@ const ORDINARY: [(&str, &[&str]); 9] = [
     ("apps", &["*"]),
     ("autoscaling", &["*"]),
     ("batch", &["*"]),
+    ("certificates.k8s.io", &["certificatesigningrequests"]),
     ("coordination.k8s.io", &["leases"]),
     ("discovery.k8s.io", &["endpointslices"]),
+    ("metrics.k8s.io", &["*"]),
     ("networking.k8s.io", &["*"]),
     ("policy", &["poddisruptionbudgets"]),
     ("rbac.authorization.k8s.io", &["clusterrolebindings", "clusterroles", "rolebindings", "roles"]),
+    ("scheduling.k8s.io", &["priorityclasses"]),
+    ("storage.k8s.io", &["storageclasses"]),
+];
+
+/// What the teams make and change in their namespaces, by group.
+const OWN: [(&str, &[&str]); 6] = [
+    ("", &["configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "serviceaccounts", "services"]),
+    ("apps", &["*"]),
+    ("autoscaling", &["*"]),
+    ("batch", &["*"]),
+    ("networking.k8s.io", &["*"]),
+    ("policy", &["poddisruptionbudgets"]),
 ];
 
 impl Seed {
@@ -143,7 +157,19 @@ fn payments() -> Vec<Value> {
         api,
         worker,
         service("payments", "api"),
+        killed_again(),
     ]
+}
+
+/// What the kubelet says about the troubled pod.
+fn killed_again() -> Value {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "namespace": "payments", "name": "api-7f", "fieldPath": "spec.containers{api}"});
+    json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "api-7f.killed", "namespace": "payments"},
+        "involvedObject": pod, "type": "Warning", "reason": "BackOff", "count": 14,
+        "message": "Back-off restarting failed container api in pod api-7f", "reportingComponent": "kubelet",
+        "source": {"component": "kubelet", "host": "node-a"},
+    })
 }
 
 fn web() -> Vec<Value> {
@@ -229,18 +255,22 @@ fn reading_secrets() -> Vec<Rule> {
 
 fn changing() -> Vec<Rule> {
     let mut rules = reading();
-    let verbs = ["create", "update", "patch"];
-    rules.push(Rule::new(&verbs, &[""], &["configmaps", "pods", "services"], &OURS));
-    rules.push(Rule::new(&verbs, &["apps", "autoscaling", "batch", "networking.k8s.io"], &["*"], &OURS));
+    let own =
+        |(group, resources): &(&str, &[&str])| Rule::new(&["create", "update", "patch"], &[group], resources, &OURS);
+    rules.extend(OWN.iter().map(own));
+    rules.push(Rule::new(&["create", "update", "patch"], &[""], &["replicationcontrollers/scale"], &OURS));
+    // Cordons and taints.
+    rules.push(Rule::new(&["update", "patch"], &[""], &["nodes"], &["*"]));
     rules
 }
 
 fn destroying() -> Vec<Rule> {
     let mut rules = changing();
-    let verbs = ["delete", "deletecollection"];
-    rules.push(Rule::new(&verbs, &[""], &["configmaps", "pods", "services"], &OURS));
-    rules.push(Rule::new(&["create"], &[""], &["pods/eviction"], &OURS));
-    rules.push(Rule::new(&verbs, &["apps", "autoscaling", "batch", "networking.k8s.io"], &["*"], &OURS));
+    let own =
+        |(group, resources): &(&str, &[&str])| Rule::new(&["delete", "deletecollection"], &[group], resources, &OURS);
+    rules.extend(OWN.iter().map(own));
+    // A drain meets the pods of every namespace.
+    rules.push(Rule::new(&["create"], &[""], &["pods/eviction"], &["*"]));
     // `kubectl delete` waits by asking for what it deleted, so it has to be able to get it.
     rules.push(Rule::new(&["get", "list", "watch", "delete"], &[""], &["secrets"], &OURS));
     rules

@@ -8,6 +8,7 @@ use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
 use countersign_core::effect::{Change, Effect, Touched};
 use countersign_core::id::{InvocationId, Origin};
+use countersign_core::input::Input;
 use countersign_core::outcome::Ending;
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
@@ -44,6 +45,7 @@ pub(crate) fn small() -> Card {
         state: State::Asking,
         argv: argv(&["kubectl", "scale", "deployment", "api", "--replicas=5", "--namespace=payments"]),
         stdin: None,
+        input: None,
         filters: Vec::new(),
         mode: Mode::Apply,
         scope: Scope {
@@ -88,6 +90,7 @@ pub(crate) fn huge() -> Card {
     Card {
         argv: argv(&command),
         stdin: Some(Digest::of(b"in")),
+        input: Some(Input::new("in".into()).unwrap()),
         filters: vec![argv(&["grep", "-i", "error"])],
         resources: names
             .iter()

@@ -1,0 +1,196 @@
+//! The sections of catalog.yaml, and what is said about their mistakes.
+
+use crate::catalog::{Catalog, Overrides};
+use crate::policy::{Policy, Source, Sources};
+use crate::problems::Problems;
+use countersign_core::warrant::CredentialClass;
+use std::time::Duration;
+
+const RBAC: &str = "version: 1\nroles:\n  viewer: { allow: [ { tool: \"*\", tier: read } ] }\nbindings: [ { group: engineering, role: viewer } ]\n";
+
+const GROUND: &str = "version: 1\nenvironments: { dev: {}, prod: { production: true } }\n";
+
+const CLUSTER: &str = "clusters: { dev: { env: dev, address: \"https://k\", owners: [a], pool: main, credentials: { read: \"env:A\", change: \"env:B\" } } }\n";
+
+fn load(sections: &str) -> Result<Policy, Problems> {
+    let catalog = Source::new("catalog.yaml", format!("{GROUND}{sections}"));
+    Policy::load(Sources { rbac: Source::new("rbac.yaml", RBAC), catalog }, &Overrides::default())
+}
+
+#[track_caller]
+fn catalog(sections: &str) -> Catalog {
+    load(sections).unwrap_or_else(|problems| panic!("{problems}")).catalog().clone()
+}
+
+/// Line and column of each mistake, and what is said; the sections begin in line 3.
+#[track_caller]
+fn wrong(sections: &str, want: &[&str]) {
+    let problems = load(sections).map(|_| ()).unwrap_err();
+    let all: Vec<String> =
+        problems.all().iter().map(|one| format!("{}:{} {}", one.line(), one.column(), one.message())).collect();
+    assert_eq!(all, want, "{sections}");
+}
+
+fn profile(what: &str) -> String {
+    format!("profiles:\n  main: {{ env: dev, owners: [a], pool: main, {what} }}\n")
+}
+
+#[test]
+fn a_profile_knows_its_regions_and_looks_with_what_reads() {
+    let text = profile(
+        "account: \"123456789012\", region: eu-west-1, regions: [us-gov-east-1], credentials: { read: \"env:R\", change: \"env:C\" }",
+    );
+    let catalog = catalog(&text);
+    let one = &catalog.profiles()["main"];
+    let regions: Vec<&str> = one.grammar.regions.iter().map(String::as_str).collect();
+    assert_eq!(regions, ["eu-west-1", "us-gov-east-1"]);
+    assert_eq!(catalog.vocabulary().profiles["main"], one.grammar);
+    assert_eq!(one.credentials.of(CredentialClass::Preview), one.credentials.of(CredentialClass::Read));
+    assert!(one.credentials.of(CredentialClass::Destructive).is_none());
+}
+
+#[test]
+fn the_mistakes_of_a_profile() {
+    wrong(
+        &profile(
+            "account: 123456789012, region: Ireland, regions: [eu-west], credentials: { read: \"env:R\", change: \"env:R\", preview: hunter2 }",
+        ),
+        &[
+            "4:55 `account` is text; this is a number or a boolean",
+            "4:77 `Ireland` is not a region of AWS",
+            "4:96 `eu-west` is not a region of AWS",
+            "4:119 `read` has the credential of `change`",
+            "4:162 a reference is `file:/absolute/path` or `env:NAME`; a secret itself never stands in a file",
+        ],
+    );
+    wrong(
+        &profile("account: \"12\", region: eu-west-1, credentials: {}"),
+        &["4:55 `12` is not the number of an AWS account"],
+    );
+    wrong(
+        "profiles:\n  prod: { env: dev, isolation: none }\n",
+        &[
+            "4:9 AWS profile `prod` is production by its name",
+            "4:9 an AWS profile needs `account`",
+            "4:9 an AWS profile needs `credentials`",
+            "4:9 an AWS profile needs `owners`",
+            "4:9 an AWS profile needs `pool`",
+            "4:9 an AWS profile needs `region`",
+            "4:9 an AWS profile's commands can change things, so they need an isolation level",
+        ],
+    );
+}
+
+#[test]
+fn the_mistakes_of_a_project() {
+    let project = |id: &str| {
+        format!(
+            "projects:\n  main: {{ env: dev, owners: [a], pool: main, id: {id}, credentials: {{ read: \"env:R\" }} }}\n"
+        )
+    };
+    assert_eq!(catalog(&project("example-dev")).projects()["main"].grammar.id, "example-dev");
+    wrong(&project("example-prod"), &["4:9 project `example-prod` is production by its name"]);
+    for id in ["Example", "short", "1example", "example-", "example_dev", "example.com:dev"] {
+        wrong(&project(id), &[&format!("4:50 `{id}` is not the id of a project")]);
+    }
+    wrong(
+        "projects:\n  Main: { env: qa, owners: [a], pool: main, id: example-dev, credential: x }\n",
+        &[
+            "4:3 the name of a project is lower-case letters, digits and dashes: `Main`",
+            "4:9 a project needs `credentials`",
+            "4:16 no environment `qa`",
+            "4:62 a project has no key `credential`",
+        ],
+    );
+}
+
+fn stack(what: &str) -> String {
+    format!(
+        "repositories: {{ infra: {{ address: \"https://git.example.com/infra.git\" }} }}\nstacks:\n  net: {{ env: dev, owners: [a], pool: main, credentials: {{ read: \"env:R\" }}, {what} }}\n"
+    )
+}
+
+#[test]
+fn a_stack_is_a_folder_of_a_repository_that_is_catalogued() {
+    let good = stack("repository: infra, branch: release/main, folder: stacks/net");
+    let catalog = catalog(&good);
+    assert_eq!(catalog.vocabulary().stacks["net"].branch, "release/main");
+    assert!(catalog.vocabulary().repositories.contains("infra"));
+    wrong(&stack("repository: ifra, branch: main, folder: x"), &["5:89 no repository `ifra`"]);
+    for folder in ["/etc", "../x", "a//b", ".git/x", "-x", "a/../b"] {
+        let said = format!("5:118 `folder` is a path without `..` and hidden parts: `{folder}`");
+        wrong(&stack(&format!("repository: infra, branch: main, folder: {folder}")), &[&said]);
+    }
+    for address in [
+        "file://host/x",
+        "file:///srv/../x",
+        "ext::sh",
+        "ssh://git@x/y",
+        "https://user@host/x",
+        "http://host/x",
+        "https://host",
+    ] {
+        let said = format!("3:35 `{address}` is not the address of a repository");
+        wrong(&format!("repositories: {{ infra: {{ address: \"{address}\" }} }}\n"), &[&said]);
+    }
+}
+
+fn service(what: &str) -> String {
+    format!("{CLUSTER}services:\n  shop: {{ owners: [a], pool: main, {what} }}\n")
+}
+
+#[test]
+fn a_service_runs_on_a_cluster_of_its_environment() {
+    let catalog =
+        catalog(&service("image: r.example.com:5000/a/b, environments: { dev: { cluster: dev, container: web } }"));
+    let rollout = &catalog.services()["shop"].environments["dev"];
+    assert_eq!((rollout.namespace.as_str(), rollout.deployment.as_str()), ("default", "shop"));
+    assert_eq!((rollout.container.as_str(), rollout.place.env.as_str()), ("web", "dev"));
+    let image = "image: r.example.com/x";
+    wrong(
+        &service(&format!("{image}, environments: {{ prod: {{ cluster: dev }} }}")),
+        &["5:93 cluster `dev` is in `dev`, not in `prod`"],
+    );
+    wrong(&service(&format!("{image}, environments: {{}}")), &["5:74 a service runs in an environment"]);
+    wrong(
+        &service(&format!("{image}, environments: {{ deb: {{ cluster: dve }} }}")),
+        &["5:74 a service runs in an environment", "5:76 no environment `deb`", "5:92 no cluster `dve`"],
+    );
+    for image in [
+        "checkout",
+        "checkout:1",
+        "r.example.com/x:1",
+        "r.example.com/x@sha256:00",
+        "https://r/x",
+        "r.example.com/X",
+        "r.example.com/../x",
+    ] {
+        let said = format!("5:43 `{image}` is not the repository of an image");
+        wrong(&service(&format!("image: {image}, environments: {{ dev: {{ cluster: dev }} }}")), &[&said]);
+    }
+    let named = service(&format!("{image}, environments: {{ dev: {{ cluster: dev }} }}")).replace("shop:", "undo:");
+    wrong(&named, &["5:9 `undo` is a verb of `/deploy`, so no service can have that name"]);
+}
+
+#[test]
+fn an_alertmanager_says_how_long_is_long() {
+    let one = |what: &str| {
+        format!(
+            "alertmanagers:\n  main: {{ env: dev, owners: [a], pool: main, credentials: {{ read: \"env:R\" }}, {what} }}\n"
+        )
+    };
+    let catalog = catalog(&one("address: \"https://am\", change_up_to: 4h, longest: 1d"));
+    assert_eq!(catalog.vocabulary().alertmanagers["main"].longest, Duration::from_hours(24));
+    wrong(
+        &one("address: \"https://am\", change_up_to: 4h, longest: 1h"),
+        &["4:9 `change_up_to` is longer than `longest`, so nothing would be destructive"],
+    );
+    wrong(
+        &one("address: \"http://am\", change_up_to: 4, longest: soon"),
+        &[
+            "4:87 `http://am` is not the address of an Alertmanager",
+            "4:114 `change_up_to` is text; this is a number or a boolean",
+            "4:126 `soon` is not a duration",
+        ],
+    );
+}
