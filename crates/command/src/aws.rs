@@ -17,6 +17,7 @@ mod typed;
 mod values;
 mod withheld;
 
+use crate::characters;
 use crate::no::{Checked, Pointing, meant, no, quoted};
 use crate::own::{self, Own};
 use crate::vocabulary::{Profile, Threshold, Vocabulary};
@@ -42,7 +43,7 @@ struct On<'a> {
 /// Reads the words after `aws`, which is `name`.
 pub(crate) fn parse(name: &Word, words: &[Word], vocabulary: &Vocabulary) -> Checked<(Command, Own)> {
     for word in words {
-        not_a_control(word)?;
+        characters::not_a_control(word)?;
     }
     let Some((first, rest)) = words.split_first() else {
         let hint = format!("write one of {} and then the service", profiles(vocabulary));
@@ -69,19 +70,6 @@ pub(crate) fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) ->
     let words = profile.chain(canonical.argv.arguments()).map(|one| Word::untyped(one));
     let (command, _) = parse(&Word::untyped(canonical.argv.program()), &words.collect::<Vec<_>>(), vocabulary)?;
     own::in_mode(&command, canonical.mode)
-}
-
-/// argv never carries what a terminal or log would act on.
-fn not_a_control(word: &Word) -> Checked<()> {
-    match word.text.chars().find(|c| countersign_core::refusal::is_deceptive(*c)) {
-        None => Ok(()),
-        Some(c) => Err(no(
-            Code::CharacterNotAllowed,
-            format!("U+{:04X} is not allowed in a command", u32::from(c)),
-            "type the command again with plain characters",
-        )
-        .over(word)),
-    }
 }
 
 fn profile_of<'v>(word: &Word, vocabulary: &'v Vocabulary) -> Checked<(&'v str, &'v Profile)> {

@@ -4,7 +4,7 @@
 
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::words::Word;
-use countersign_core::refusal::Code;
+use countersign_core::refusal::{Code, is_deceptive};
 
 /// Characters outside ASCII that are read as ASCII punctuation, spaces, letters or digits.
 ///
@@ -162,6 +162,19 @@ fn script(c: char) -> Option<Script> {
         '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}' => Script::Cjk,
         _ => Script::Block(u32::from(c) >> 8),
     })
+}
+
+/// argv never carries what a terminal or log would act on.
+pub(crate) fn not_a_control(word: &Word) -> Checked<()> {
+    match word.text.chars().find(|c| is_deceptive(*c)) {
+        None => Ok(()),
+        Some(c) => Err(no(
+            Code::CharacterNotAllowed,
+            format!("U+{:04X} is not allowed in a command", u32::from(c)),
+            "type the command again with plain characters",
+        )
+        .over(word)),
+    }
 }
 
 /// Refuses a word that mixes alphabets: `аpi` with a Cyrillic `а` is not `api`.

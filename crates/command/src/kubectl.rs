@@ -16,6 +16,7 @@ mod said;
 mod target;
 mod verbs;
 
+use crate::characters;
 use crate::grammar::{self, Parsed};
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::own::Own;
@@ -60,7 +61,7 @@ pub(crate) fn parse<'v>(
     on: impl FnOnce(&Own) -> Checked<On<'v>>,
 ) -> Checked<(Command, Own)> {
     for word in words {
-        not_a_control(word)?;
+        characters::not_a_control(word)?;
     }
     let mut parsed = grammar::parse(&GRAMMAR, words)?;
     program(&mut parsed)?;
@@ -112,19 +113,6 @@ fn container_of_logs(parsed: &mut Parsed<Does>) -> Checked<()> {
         }
         Some(word) => parsed.set("container", &word),
         None => Ok(()),
-    }
-}
-
-/// argv never carries what a terminal or log would act on.
-fn not_a_control(word: &Word) -> Checked<()> {
-    match word.text.chars().find(|c| countersign_core::refusal::is_deceptive(*c)) {
-        None => Ok(()),
-        Some(c) => Err(no(
-            Code::CharacterNotAllowed,
-            format!("U+{:04X} is not allowed in a command", u32::from(c)),
-            "type the command again with plain characters",
-        )
-        .over(word)),
     }
 }
 

@@ -24,10 +24,11 @@ const INJECTED: [&str; 12] =
     ["default", "300s", "eu", "west", "1", "main", "dev", "prod", "example", "true", "false", "10"];
 
 /// No element holds a value that was not typed: names of flags, verbs and kinds are ours, and so is
-/// what the catalog says.
+/// what the catalog says, the template of a custom command above all.
 pub fn adds_nothing(command: &Command, text: &str) {
     let typed = unquoted(text);
-    let all = std::iter::once(command.argv()).chain(&command.parts().filters);
+    let own = (!matches!(command.tool(), Tool::Custom(_))).then_some(command.argv());
+    let all = own.into_iter().chain(&command.parts().filters);
     for element in all.flat_map(Argv::elements).skip(1) {
         assert!(!element.chars().any(is_deceptive), "{element:?}");
         let value = match (element.strip_prefix('-'), command.tool()) {

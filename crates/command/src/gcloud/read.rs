@@ -9,6 +9,7 @@
 use super::globals::{self, Rule};
 use super::refused;
 use super::table::{self, Flag, Positional, Spec, Takes};
+use crate::characters;
 use crate::no::{Checked, Pointing, meant, no, quoted};
 use crate::own::{self, Own};
 use crate::words::Word;
@@ -118,7 +119,7 @@ impl<'a> Reader<'a> {
     /// The next word that is no flag; flags are taken in on the way.
     fn positional(&mut self, spec: Option<&'static Spec>) -> Checked<Option<&'a Word>> {
         while let Some(word) = self.words.next() {
-            not_a_control(word)?;
+            characters::not_a_control(word)?;
             if self.own.takes(word, &mut self.words)? {
                 continue;
             }
@@ -238,7 +239,7 @@ impl<'a> Reader<'a> {
         }
         match self.words.next().filter(|next| is_value(next)) {
             Some(next) => {
-                not_a_control(next)?;
+                characters::not_a_control(next)?;
                 Ok(next.text.clone())
             }
             None => Err(no(
@@ -301,19 +302,6 @@ fn without_value(name: &str, value: Option<&str>, word: &Word) -> Checked<()> {
     }
     let hint = format!("write `--{name}`, or leave it away");
     Err(no(Code::BadValue, format!("`--{name}` takes no value"), hint).over(word))
-}
-
-/// argv never carries what a terminal or log would act on.
-fn not_a_control(word: &Word) -> Checked<()> {
-    match word.text.chars().find(|c| countersign_core::refusal::is_deceptive(*c)) {
-        None => Ok(()),
-        Some(c) => Err(no(
-            Code::CharacterNotAllowed,
-            format!("U+{:04X} is not allowed in a command", u32::from(c)),
-            "type the command again with plain characters",
-        )
-        .over(word)),
-    }
 }
 
 fn check_count(spec: &Spec, words: &[Word]) -> Checked<()> {

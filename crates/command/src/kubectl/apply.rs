@@ -169,7 +169,7 @@ pub(crate) fn parse<'v>(
     on: impl FnOnce(&Own) -> Checked<On<'v>>,
 ) -> Checked<(Command, Own)> {
     for word in words {
-        super::not_a_control(word)?;
+        crate::characters::not_a_control(word)?;
     }
     let mut parsed = grammar::parse(&GRAMMAR, words)?;
     parsed.join_after_flags()?;
