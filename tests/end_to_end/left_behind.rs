@@ -208,27 +208,39 @@ async fn a_no_that_cannot_be_written_is_not_told_and_is_written_later() {
 /// A read may be tried again, and the outcome that others read is the first one's: it is on record, whoever records it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outcome_of_a_try_that_died_before_recording_it_is_recorded() {
+    let (published, recorded) = published_meanwhile("worker-main").await;
+    assert_eq!((recorded.len(), recorded.contains(&published)), (2, true), "{recorded:#?}");
+}
+
+/// Whoever can write the fate store puts nothing on record by that, and holds nobody up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_no_worker_sealed_is_not_recorded() {
+    let (published, recorded) = published_meanwhile("gateway").await;
+    assert_eq!((recorded.len(), recorded.contains(&published)), (1, false), "{recorded:#?}");
+}
+
+/// An outcome under this process's key is published while a read runs: it, and the outcomes on record in the end.
+async fn published_meanwhile(key: &str) -> (String, Vec<String>) {
     let (w, _data) = world().await;
     let id = w.asks("ann", "/linger").await;
     w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
-    let worker = keys::load_sealer(&w.demo.installation.places.keys, "worker-main", "demo").unwrap();
-    let published = serde_json::to_string(&first_try(&w, id).seal(&worker)).unwrap();
+    let sealer = keys::load_sealer(&w.demo.installation.places.keys, key, "demo").unwrap();
+    let published = serde_json::to_string(&first_try(&w, id).seal(&sealer)).unwrap();
     let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).unwrap();
     assert!(fate.end(id, &published).await.unwrap().mine);
     let log = w.demo.installation.places.audit.clone();
     w.ended(id).await;
     w.stop().await;
-    let text = std::fs::read_dir(log.join("records/v1")).unwrap().flatten().flat_map(|writer| {
-        std::fs::read_dir(writer.path())
-            .unwrap()
-            .flatten()
-            .map(|segment| std::fs::read_to_string(segment.path()).unwrap())
-    });
-    let lines: Vec<String> = text.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-    let ends =
-        lines.iter().map(|line| Record::read(line.as_bytes()).unwrap()).filter(|it| it.event.kind == Kind::Outcome);
-    let sealed: Vec<String> = ends.flat_map(|it| it.event.sealed).map(|copy| copy.text).collect();
-    assert_eq!((sealed.len(), sealed.contains(&published)), (2, true), "{sealed:#?}");
+    let folders = std::fs::read_dir(log.join("records/v1")).unwrap().flatten();
+    let segments = folders.flat_map(|writer| std::fs::read_dir(writer.path()).unwrap().flatten());
+    let mut sealed = Vec::new();
+    for segment in segments {
+        let text = std::fs::read_to_string(segment.path()).unwrap();
+        let events = text.lines().map(|line| Record::read(line.as_bytes()).unwrap().event);
+        let ends = events.filter(|event| event.kind == Kind::Outcome);
+        sealed.extend(ends.flat_map(|event| event.sealed).map(|copy| copy.text));
+    }
+    (published, sealed)
 }
 
 /// What a worker published that died then.

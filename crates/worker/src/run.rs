@@ -262,6 +262,12 @@ impl Worker {
     /// its process may have died before it recorded it. `false` when this process ends before.
     async fn holds(&self, id: InvocationId, concluded: &Concluded) -> bool {
         let Some(winner) = &concluded.superseded_by else { return true };
+        let believed = serde_json::from_str::<Sealed<Outcome>>(winner)
+            .is_ok_and(|sealed| sealed.open(&self.parts().verifier, id, self.parts().clock.now()).is_ok());
+        if !believed {
+            tracing::error!(invocation.id = %id, "The published outcome is nobody's, and is not put on record");
+            return true;
+        }
         while self.record_again(id, winner).await != Settled::Finish {
             if !self.waits_to_pay().await {
                 return false;
