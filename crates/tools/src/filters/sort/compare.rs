@@ -1,7 +1,7 @@
 //! How two lines compare.
 //!
-//! Source: coreutils, `sort.c` (fields, numbers, units) and gnulib, `filevercmp.c` (versions); a test
-//! compares with the real `sort` on random lines.
+//! Source: coreutils 9.1, `sort.c` (fields, numbers, units) and its gnulib, `filevercmp.c` (versions);
+//! a test compares with the real `sort` on random lines.
 
 use countersign_command::filters::{By, Key, Order, Sort};
 use std::cmp::Ordering;
@@ -118,7 +118,7 @@ fn unit(text: &[u8]) -> i32 {
     }
     let place = match text.get(whole + part) {
         Some(b'K' | b'k') => 1,
-        Some(byte) => b"MGTPEZYRQ".iter().zip(2..).find(|(letter, _)| *letter == byte).map_or(0, |(_, place)| place),
+        Some(byte) => b"MGTPEZY".iter().zip(2..).find(|(letter, _)| *letter == byte).map_or(0, |(_, place)| place),
         None => 0,
     };
     if negative { -place } else { place }
@@ -157,13 +157,14 @@ fn without_suffix(text: &[u8]) -> &[u8] {
     let at = |at: usize| text.get(at).copied().unwrap_or(0);
     let (mut end, mut next) = (0, 0);
     while next < text.len() {
-        next += 1;
-        end = next;
-        while next + 1 < text.len() && at(next) == b'.' && begins(at(next + 1)) {
+        if next + 1 < text.len() && at(next) == b'.' && begins(at(next + 1)) {
             next += 2;
             while next < text.len() && goes_on(at(next)) {
                 next += 1;
             }
+        } else {
+            next += 1;
+            end = next;
         }
     }
     text.get(..end).unwrap_or_default()
