@@ -7,6 +7,7 @@ packages=(
   "/usr/bin/redis-server:redis-server"   # the production queue
   "/usr/bin/redis-sentinel:redis-sentinel" # its failover
   "/usr/bin/bwrap:bubblewrap"            # the peer of the jail's launch bench
+  "/usr/bin/prometheus-alertmanager:prometheus-alertmanager" # where silences are made
   "/usr/bin/git:git"                     # a second place for signed heads
   "/usr/bin/g++:g++"                     # libFuzzer is C++
   "/usr/bin/ceph-mon:ceph-mon"           # a real Object Lock store: its monitor,
@@ -44,15 +45,22 @@ install_from_npm() {
     cp tests/npm/package-lock.json "$home/installed.lock" || { tail -n 30 "$log"; return 1; }
 }
 
-# Installs the programs of tests/python, in exactly the named versions, where git does not look.
+# Installs the programs of tests/python, in exactly the named versions, where git does not look: moto in one place, and
+# aws-cli, which wants another botocore, in one of its own.
 install_from_pypi() {
-  local home=.cache/python
-  cmp -s tests/python/requirements.txt "$home/installed.txt" && return 0
-  echo "installing: the programs of tests/python"
+  into_venv requirements.txt .cache/python && into_venv awscli.txt .cache/awscli
+}
+
+into_venv() {
+  local wanted=tests/python/$1 home=$2
+  cmp -s "$wanted" "$home/installed.txt" && return 0
+  echo "installing: $wanted"
+  # Whatever others could write does not run.
+  umask 022
   rm -rf "$home" && python3 -m venv "$home" >"$log" 2>&1 &&
-    "$home/bin/pip" install --quiet --disable-pip-version-check --no-deps -r tests/python/requirements.txt >>"$log" 2>&1 &&
+    "$home/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$wanted" >>"$log" 2>&1 &&
     "$home/bin/pip" check >>"$log" 2>&1 &&
-    cp tests/python/requirements.txt "$home/installed.txt" || { tail -n 30 "$log"; return 1; }
+    cp "$wanted" "$home/installed.txt" || { tail -n 30 "$log"; return 1; }
 }
 
 # Programs that are in no registry: tests that need one use it when it is there.

@@ -16,7 +16,7 @@ locals {
   names = {
     gateway = {
       log  = ["records/v1/writer=gateway-*", "heads/v1/writer=gateway-*", "keys/v1/*"]
-      fate = ["fate/*"]
+      fate = ["fate/*", "control/*"]
     }
     worker = {
       log  = ["records/v1/writer=worker-*", "heads/v1/writer=worker-*", "outputs/v1/*", "keys/v1/*"]

@@ -5,8 +5,10 @@
 
 mod account;
 mod attacks;
+mod aws;
 mod control;
 mod filters;
+mod followed;
 mod kubectl_verbs;
 mod left_behind;
 mod manifests;
@@ -17,6 +19,10 @@ mod programs;
 #[path = "../../crates/queue/tests/redis_server/mod.rs"]
 mod redis_server;
 mod scenarios;
+#[path = "../../crates/audit/tests/servers/mod.rs"]
+mod servers;
+mod silence;
+mod stopping;
 mod tampering;
 mod two_gateways;
 mod world;

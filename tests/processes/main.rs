@@ -3,6 +3,7 @@
 mod anchors;
 mod buckets;
 mod examples;
+mod leases;
 mod lives;
 mod places;
 mod program;

@@ -2,6 +2,7 @@
 //! that other people wrote.
 
 mod attacks;
+mod files;
 mod local_slack;
 mod scenarios;
 mod third_party;

@@ -69,11 +69,13 @@ pub enum Kind {
     Checkpoint,
     /// The head, after nothing was.
     Heartbeat,
+    /// A person found out how a run ended that nobody saw the end of.
+    Reconciled,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Received,
         Self::Refused,
         Self::Decided,
@@ -96,6 +98,7 @@ impl Kind {
         Self::WriterClosed,
         Self::Checkpoint,
         Self::Heartbeat,
+        Self::Reconciled,
     ];
 
     /// The word in records.
@@ -113,6 +116,7 @@ impl Kind {
             Self::Outcome => "outcome",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Reconciled => "reconciled",
             Self::Lease => "lease",
             Self::Grant => "grant",
             Self::BreakGlass => "break-glass",
@@ -235,8 +239,15 @@ pub struct BallotNote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaseNote {
-    /// The issuer's name for it: the join key to the target's own audit log.
+    /// Our name for it, as in the intent.
     pub id: String,
+    /// Who issued it: `static`, `token-request`, `vault`, `assume-role`, `access-token`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub issuer: String,
+    /// The issuer's name for it, a token's `jti` or a lease of Vault: the join key to the target's
+    /// own audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_as: Option<String>,
     /// When it was to end.
     #[schemars(with = "schema::Instant")]
     pub nominal_expiry: Timestamp,

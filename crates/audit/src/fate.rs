@@ -153,6 +153,18 @@ pub trait Fate: Send + Sync + fmt::Debug {
     /// When the store does not answer.
     async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError>;
 
+    /// Writes an entry of the sequence that stops and allows changes, if its place is free yet.
+    ///
+    /// # Errors
+    /// When the store does not answer. It may have been written then.
+    async fn add_control(&self, epoch: u64, note: &str) -> Result<Decided, FateError>;
+
+    /// The entry at this place of the sequence, if there is one.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn control(&self, epoch: u64) -> Result<Option<Decided>, FateError>;
+
     /// What is wrong with the store's settings, one sentence each that names the setting. `kept` is
     /// how long a fate has to be known: the longest expiry of a request, and a week.
     ///
@@ -242,6 +254,14 @@ impl<S: Sink + ?Sized> Fate for S {
         held(self, &outcome_key(invocation)).await
     }
 
+    async fn add_control(&self, epoch: u64, note: &str) -> Result<Decided, FateError> {
+        once(self, &control_key(epoch), note).await
+    }
+
+    async fn control(&self, epoch: u64) -> Result<Option<Decided>, FateError> {
+        held(self, &control_key(epoch)).await
+    }
+
     async fn unfit(&self, kept: Duration) -> Result<Vec<String>, FateError> {
         self.weaknesses(kept).await.map_err(|error| FateError::Unavailable(Box::new(error)))
     }
@@ -263,4 +283,13 @@ pub fn fate_key(pool: &str, invocation: InvocationId) -> Result<Key, FateError> 
 #[must_use]
 pub fn outcome_key(invocation: InvocationId) -> Key {
     Key::parse(&format!("outcome/{invocation}")).expect("an invocation id is made of digits and dashes")
+}
+
+/// Below it is the sequence that stops and allows changes.
+pub const CONTROL: &str = "control/";
+
+/// `control/<epoch, 20 digits>`.
+#[must_use]
+pub fn control_key(epoch: u64) -> Key {
+    Key::parse(&format!("{CONTROL}{epoch:020}")).expect("a number is made of digits")
 }

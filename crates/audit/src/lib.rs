@@ -6,6 +6,7 @@
 pub mod anchor;
 pub mod begin;
 pub mod clock;
+pub mod control;
 pub mod directory;
 pub mod event;
 pub mod export;

@@ -4,6 +4,7 @@
 //! nor tears a record. What [`AuditLog::record`] returned is durable.
 
 use crate::anchor::{Anchor, AnchorState, Relay, RelaySettings};
+use crate::control::ControlLog;
 use crate::event::{Event, Kind, OutputNote};
 use crate::fate::{self, Fate, FateError};
 use crate::keys::DigestKey;
@@ -197,6 +198,12 @@ impl AuditLog {
         self.shared.config.fate.as_ref()
     }
 
+    /// The sequence in the same store that stops changes and allows them again. It knows nothing yet.
+    #[must_use]
+    pub fn control(&self) -> ControlLog {
+        ControlLog::new(self.shared.config.fate.clone(), self.shared.config.verifier.clone())
+    }
+
     /// How a request ended, if its outcome was published. The seal is the reader's to open.
     ///
     /// # Errors
@@ -334,6 +341,7 @@ impl AuditLog {
             | Kind::Cleared
             | Kind::Expired
             | Kind::Cancelled
+            | Kind::Reconciled
             | Kind::Lease
             | Kind::Grant
             | Kind::BreakGlass

@@ -246,7 +246,7 @@ pub const fn may_write(role: Role, kind: Kind) -> bool {
         | Kind::PolicyChanged => true,
         Kind::Received | Kind::Decided | Kind::Asked | Kind::Cleared => matches!(role, Role::Gateway),
         Kind::Previewed | Kind::Expired | Kind::Cancelled => matches!(role, Role::Gateway | Role::Worker),
-        Kind::Ballot => matches!(role, Role::Gateway | Role::Confirm),
+        Kind::Ballot | Kind::Reconciled => matches!(role, Role::Gateway | Role::Confirm),
         Kind::Intent | Kind::Outcome | Kind::Lease => matches!(role, Role::Worker),
         Kind::Grant | Kind::Link => matches!(role, Role::Gateway | Role::Confirm | Role::Operator),
         Kind::BreakGlass | Kind::Freeze => matches!(role, Role::Gateway | Role::Confirm | Role::Operator),

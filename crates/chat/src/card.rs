@@ -179,11 +179,13 @@ pub enum Choice {
     Cancel,
     /// Show every character.
     ShowWhole,
+    /// Ask for what takes it back.
+    Undo,
 }
 
 impl Choice {
     /// Every button, in the order people find them.
-    pub const ALL: [Self; 5] = [Self::ShowWhole, Self::Approve, Self::Confirm, Self::Reject, Self::Cancel];
+    pub const ALL: [Self; 6] = [Self::ShowWhole, Self::Approve, Self::Confirm, Self::Reject, Self::Cancel, Self::Undo];
 
     /// What is written on it.
     #[must_use]
@@ -194,6 +196,7 @@ impl Choice {
             Self::Confirm => "Confirm and run",
             Self::Cancel => "Cancel request",
             Self::ShowWhole => "Show the whole command",
+            Self::Undo => "Undo",
         }
     }
 
@@ -206,6 +209,7 @@ impl Choice {
             Self::Confirm => "confirm",
             Self::Cancel => "cancel",
             Self::ShowWhole => "show-whole",
+            Self::Undo => "undo",
         }
     }
 
@@ -363,7 +367,8 @@ impl Card {
         match &self.effect {
             EffectView::Found(effect) => {
                 let objects: usize = effect.objects.iter().map(|one| 1 + one.changes.len()).sum();
-                objects + effect.text.as_ref().map_or(0, |text| text.lines().count())
+                let lines = |text: &Option<String>| text.as_ref().map_or(0, |text| text.lines().count());
+                objects + lines(&effect.text) + effect.now.as_ref().map_or(0, |_| 1) + lines(&effect.now)
             }
             EffectView::NotNeeded | EffectView::Awaited | EffectView::NoPreview => 0,
         }

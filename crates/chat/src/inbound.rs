@@ -125,6 +125,8 @@ pub enum Button {
     Cancel,
     /// Show me every character before I agree.
     ShowWhole,
+    /// I ask for what takes back what this did: a request of my own, as if I had typed it.
+    Undo,
 }
 
 impl Button {
@@ -137,6 +139,7 @@ impl Button {
             Self::Confirm => Choice::Confirm,
             Self::Cancel => Choice::Cancel,
             Self::ShowWhole => Choice::ShowWhole,
+            Self::Undo => Choice::Undo,
         }
     }
 }

@@ -147,6 +147,27 @@ pub enum Notice {
         /// Commands and places that tell what happened.
         find_out: Vec<String>,
     },
+    /// It waits for others that change the same.
+    InLine {
+        /// Whose turn it is: what people call the one who asked, and the request.
+        behind: Option<String>,
+        /// Its place among those who wait; 1 is the next.
+        position: u32,
+    },
+    /// Most of its time is used; it is ended when all of it is.
+    TimeRunsOut {
+        /// How much is left.
+        left: Duration,
+    },
+    /// A person found out how it ended, after nobody saw the end.
+    Reconciled {
+        /// Who.
+        who: String,
+        /// Whether it happened.
+        happened: bool,
+        /// What they found.
+        note: Option<String>,
+    },
     /// It was taken back.
     Cancelled {
         /// Who did.

@@ -4,12 +4,13 @@
 //! means the same the second time.
 
 use crate::card::Card;
-use crate::inbound::{Answer, Inbound, ThreadId};
+use crate::inbound::{Answer, Inbound, ThreadId, Typed};
 use crate::notice::Notice;
 use crate::output::OutputPart;
 use async_trait::async_trait;
 use countersign_core::id::InvocationId;
 use countersign_core::principal::Account;
+use countersign_core::refusal::Refusal;
 
 /// Where fronts bring what people said. The gateway implements it.
 #[async_trait]
@@ -19,6 +20,16 @@ pub trait Gate: Send + Sync {
     /// # Cancel safety
     /// The caller may go away; what was received goes on.
     async fn receive(&self, inbound: Inbound) -> Answer;
+
+    /// Takes a line whose manifest the front could not bring, and says no for that reason. A gate that
+    /// keeps a record writes it down like every other no.
+    ///
+    /// # Cancel safety
+    /// As of [`Gate::receive`].
+    async fn refuse(&self, typed: Typed, why: Refusal) -> Answer {
+        drop(typed);
+        Answer::Refused(why)
+    }
 }
 
 /// A conversation to begin.

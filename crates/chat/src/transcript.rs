@@ -9,7 +9,7 @@ use crate::output::{Fold, Folded, Stream};
 use crate::words;
 use countersign_core::action::Scope;
 use countersign_core::ballot::Vote;
-use countersign_core::effect::{Effect, Touched};
+use countersign_core::effect::{Effect, NOW, Touched};
 use countersign_core::outcome::Ending;
 use countersign_core::refusal::Place;
 use countersign_core::tier::{Isolation, Mode, Reversibility, Sensitivity};
@@ -164,6 +164,10 @@ fn found_effect(it: &Effect) -> Vec<String> {
     }
     if let Some(text) = &it.text {
         out.extend(words::lines(text).into_iter().map(|line| format!("| {line}")));
+    }
+    if let Some(now) = &it.now {
+        out.push(NOW.into());
+        out.extend(words::lines(now).into_iter().map(|line| format!("| {line}")));
     }
     out
 }

@@ -19,7 +19,7 @@ use countersign_jail::LauncherPath;
 use countersign_policy::{Catalog, LivePolicy, Overrides, Source, Sources};
 use countersign_queue::{EmbeddedQueue, Queue};
 use countersign_runner::OwnServices;
-use countersign_secrets::Recipe;
+use countersign_secrets::{IssuerSettings, Recipe};
 use countersign_service::config::{Audit, Environment};
 use countersign_service::policy::{self, ReloadError};
 use countersign_service::stores::{Opening, Stores};
@@ -332,6 +332,8 @@ fn host(places: &Places, settings: &Settings) -> HostSettings {
         own_services: OwnServices::default(),
         environment: settings.environment.clone(),
         extra_credentials: settings.extra_credentials.clone(),
+        // The demo's credentials lie in files; an installed worker mints.
+        issuers: IssuerSettings::default(),
         clock: settings.clock.clone(),
     }
 }

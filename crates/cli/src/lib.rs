@@ -4,12 +4,14 @@
 
 pub mod audit;
 pub mod check;
+pub mod control;
 pub mod demo;
 pub mod installation;
 pub mod key;
 pub mod places;
 pub mod policy;
 pub mod recorder;
+pub mod redact;
 pub mod solo;
 
 use countersign_service::program::Options;
@@ -42,6 +44,12 @@ enum What {
     Policy(Box<policy::Policy>),
     /// Runs an installation in one process: gateway and workers on one host.
     Solo(Options),
+    /// Stops all changes in an environment, or everywhere: without chat, without the queue.
+    Freeze(Box<control::Stop>),
+    /// Allows changes again that were frozen.
+    Lift(Box<control::Lifting>),
+    /// Takes secrets out of a text: standard input to standard output.
+    Redact(redact::Redact),
     /// Makes keys and certificates.
     #[command(subcommand)]
     Key(Box<key::Key>),
@@ -71,6 +79,9 @@ impl CommandLine {
             What::WhoCan(question) => question.who_can(),
             What::Policy(policy) => policy.run().await,
             What::Solo(options) => Ok(solo::run(&options).await),
+            What::Freeze(stop) => Box::pin(stop.run()).await,
+            What::Lift(lifting) => Box::pin(lifting.run()).await,
+            What::Redact(redact) => redact.run(),
             What::Key(key) => Box::pin(key.run()).await,
             What::Audit(audit) => Box::pin(audit.run()).await,
         }

@@ -326,14 +326,17 @@ def renamed(table):
     return {on: off for on, off in pairs if off != f"no-{on}"}
 
 
+# Commands of aws-cli 2 alone. Source: awscli/customizations/logs/tail.py of version 2.
+LATER = {"logs": ["tail rAC since follow~ format filter-pattern log-stream-names* log-stream-name-prefix"]}
+
 HEADER = """\
 # Every service and operation of aws-cli with its access level and options. Made by generate/aws.py; do not edit.
 # {versions}
 #
 # `@service`, then a line for each operation: its name, its access level with flags, its options.
 #   r reads or lists, t tags, w writes, p manages permissions, m only the model says that it reads, u unknown
-#   P takes --starting-token --max-items --page-size; O takes a file for output as an argument; C is a command of
-#   aws-cli's own and not one operation
+#   P takes --starting-token --max-items --page-size; O takes a file for output as an argument; A takes an argument that
+#   is no file; C is a command of aws-cli's own and not one operation
 # An option: `!` it is required; and after its name: nothing for a value, `*` values, `%` a structure, `&` structures,
 #   `?` on and off with --no-, `/x` on and off with --x, `~` on, `=` on, or with a value, and off with --no-; `@` bytes, `^` a file of the
 #   machine aws-cli runs on, `|` a value in which aws-cli looks for no file:// or https://
@@ -354,7 +357,7 @@ def main():
         command = services[service]
         table = command.subcommand_table if hasattr(command, "subcommand_table") else command._get_command_table()
         out.append(f"@{service}\n")
-        for line in sorted(lines(session, access, service, command, table)):
+        for line in sorted([*lines(session, access, service, command, table), *LATER.get(service, [])]):
             out.append(line + "\n")
     sys.stdout.write("".join(out))
 

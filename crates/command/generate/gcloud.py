@@ -5,6 +5,7 @@ Source: Google Cloud SDK 528.0.0 (core 2025.06.20), release track GA. The comman
 with calliope itself, so names, counts and types are those that gcloud parses with. Needs no network:
 
     CLOUDSDK_CONFIG=$(mktemp -d) python3 gcloud.py /usr/lib/google-cloud-sdk > ../data/gcloud.tsv
+    CLOUDSDK_CONFIG=$(mktemp -d) python3 gcloud.py /usr/lib/google-cloud-sdk resources > ../tests/data/gcloud-resource-flags.txt
 
 One command a line: path, positionals, flags, separated by tabs. Commands, arguments and flags that
 gcloud hides, and the flags that every command has, are left out.
@@ -125,7 +126,16 @@ def line(path, command):
     return "\t".join([path, " ".join(positionals), " ".join(written)])
 
 
-def walk(element, path):
+def resources(path, command):
+    """The flags that are parts of a resource's name, as the command's own concepts say."""
+    concepts = getattr(command.ai.concept_handler, "_all_concepts", [])
+    for parts in (one["concept_info"].attribute_to_args_map for one in concepts):
+        for part, spelled in parts.items():
+            if spelled.startswith("--"):
+                yield f"{spelled[2:]}\t{part}"
+
+
+def walk(element, path, written):
     name = " ".join(path).replace("_", "-")
     if element.IsHidden() or name.startswith(LEFT_OUT):
         return
@@ -133,9 +143,9 @@ def walk(element, path):
         element.LoadAllSubElements(recursive=False)
         for children in (element.groups, element.commands):
             for child in sorted(children):
-                yield from walk(children[child], path + [child])
+                yield from walk(children[child], path + [child], written)
     else:
-        yield line(name, element)
+        yield from written(name, element)
 
 
 def main():
@@ -143,9 +153,10 @@ def main():
     sys.path[:0] = [f"{root}/lib", f"{root}/lib/third_party"]
     from googlecloudsdk import gcloud_main
     top = gcloud_main.CreateCLI([])._TopElement()
+    written = resources if sys.argv[2:] == ["resources"] else lambda path, command: [line(path, command)]
     print("# Written by generate/gcloud.py from Google Cloud SDK 528.0.0, release track GA.")
-    for written in sorted(one for group in GROUPS for one in walk(top.LoadSubElement(group), [group])):
-        print(written)
+    for one in sorted({one for group in GROUPS for one in walk(top.LoadSubElement(group), [group], written)}):
+        print(one)
 
 
 # Of every command as well, and not marked as such; some commands declare theirs once more.

@@ -5,10 +5,12 @@
 //! a file, fetch an address, or use another credential, endpoint or region than the profile's.
 
 mod classify;
+mod documented;
 mod globals;
 mod instead;
 mod known;
 mod preview;
+mod raises;
 mod read;
 mod s3;
 mod secrets;
@@ -29,7 +31,7 @@ use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::{Mode, Tier};
 use globals::GLOBALS;
 use read::{Form, Given, Said};
-use table::{Operation, Service};
+use table::{Argument, Operation, Service};
 
 /// Where a command takes place.
 #[derive(Debug, Clone, Copy)]
@@ -149,9 +151,6 @@ fn named(service: Service, name: &str, word: &Word) -> Checked<Operation> {
         let known = near(known.map(|known| known.strip_prefix("wait.").unwrap_or(known)), &word.text);
         return Err(no(Code::UnknownVerb, sentence, meant(&word.text, known, instead::FORM)).over(word));
     };
-    if operation.outfile && service.name != "s3" {
-        return Err(instead::of_outfile(&operation.full_name()).over(word));
-    }
     Ok(operation)
 }
 
@@ -182,13 +181,8 @@ fn understand(on: On<'_>, operation: &Operation, said: &Said, at: &Word) -> Chec
     let of_s3 = operation.service.name == "s3";
     if of_s3 {
         s3::check(&operation.name, said, at)?;
-    } else if let Some(extra) = said.places.first() {
-        return Err(no(
-            Code::UnexpectedArgument,
-            format!("`aws {}` takes only options, so {} has no place", operation.full_name(), quoted(&extra.text)),
-            "write the option before it, as `--option value`",
-        )
-        .over(extra));
+    } else {
+        argument(operation, &said.places, at)?;
     }
     complete(operation, said, at)?;
     let class = of_s3.then(|| s3::classify(&operation.name, said)).flatten();
@@ -225,6 +219,26 @@ fn understand(on: On<'_>, operation: &Operation, said: &Said, at: &Word) -> Chec
         filters: Vec::new(),
     })
     .map_err(|fault| broken(&fault))
+}
+
+/// Where an operation may write what it gets: what is shown is no file of the worker.
+const SHOWN: &str = "/dev/stdout";
+
+/// The words that are neither the operation nor an option: a few operations take one.
+fn argument(operation: &Operation, places: &[Word], at: &Word) -> Checked<()> {
+    let name = operation.full_name();
+    let extra = match (operation.argument, places) {
+        (Argument::None, []) | (Argument::Subject, [_]) => return Ok(()),
+        (Argument::File, [file]) if file.text == SHOWN => return Ok(()),
+        (Argument::File, [] | [_]) => return Err(instead::of_outfile(&name).over(places.first().unwrap_or(at))),
+        (Argument::Subject, []) => {
+            let sentence = format!("`aws {name}` needs to be told what it is about");
+            return Err(no(Code::MissingTarget, sentence, "write it after the operation").over(at));
+        }
+        (Argument::None, [extra, ..]) | (Argument::File | Argument::Subject, [_, extra, ..]) => extra,
+    };
+    let sentence = format!("{} has no place in `aws {name}`", quoted(&extra.text));
+    Err(no(Code::UnexpectedArgument, sentence, "write the option before it, as `--option value`").over(extra))
 }
 
 /// aws-cli demands these too; without them nothing could be shown first.

@@ -23,6 +23,24 @@ pub enum Countersign {
     Logs(Reference),
     /// Cancel a request.
     Cancel(Reference),
+    /// Stop changes in an environment, or everywhere, until an operator lifts it.
+    Freeze {
+        /// The environment; everywhere if absent.
+        env: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// Which freezes are on.
+    Freezes,
+    /// Say how a request ended whose outcome is unknown.
+    Reconcile {
+        /// Which request.
+        which: Reference,
+        /// Whether it happened.
+        happened: bool,
+        /// What was found, in the person's words.
+        note: Option<String>,
+    },
     /// Who the person is to Countersign.
     Whoami,
     /// What would be decided about a command; nothing is recorded as asked.
@@ -46,8 +64,15 @@ impl Reference {
     }
 }
 
-const WORDS: &[&str] = &["help", "catalog", "pending", "status", "logs", "cancel", "whoami", "can-i", "who-can"];
-const LATER: &[&str] = &["request", "freeze", "unfreeze", "grant", "revoke", "break-glass"];
+const WORDS: &[&str] =
+    &["help", "catalog", "pending", "status", "logs", "cancel", "freeze", "reconcile", "whoami", "can-i", "who-can"];
+const LATER: &[&str] = &["request", "grant", "revoke", "break-glass"];
+
+/// The word for all environments.
+const EVERYWHERE: &str = "everywhere";
+
+/// The longest text people may add, in characters.
+const LONGEST_NOTE: usize = 500;
 
 /// Reads the words after `countersign`; `run` understands a command line.
 pub(crate) fn parse(words: &[Word], run: impl FnOnce(&[Word]) -> Checked<Command>) -> Checked<Countersign> {
@@ -63,9 +88,14 @@ pub(crate) fn parse(words: &[Word], run: impl FnOnce(&[Word]) -> Checked<Command
         ("status", [id]) => Countersign::Status(reference(id)?),
         ("logs", [id]) => Countersign::Logs(reference(id)?),
         ("cancel", [id]) => Countersign::Cancel(reference(id)?),
+        ("freeze", []) => Countersign::Freezes,
+        ("freeze", [place, why @ ..]) => freeze(place, why)?,
+        ("reconcile", [id, how, note @ ..]) => reconcile(id, how, note)?,
+        ("unfreeze" | "lift", _) => return Err(lifted_elsewhere(first)),
         ("can-i", [_, ..]) => Countersign::CanI(Box::new(run(rest)?)),
         ("who-can", [_, ..]) => Countersign::WhoCan(Box::new(run(rest)?)),
-        ("status" | "logs" | "cancel" | "can-i" | "who-can", []) => return Err(lacks(first)),
+        ("reconcile", [_]) => return Err(how_missing(first)),
+        ("status" | "logs" | "cancel" | "reconcile" | "can-i" | "who-can", []) => return Err(lacks(first)),
         (word, _) if LATER.contains(&word) => {
             return Err(no(
                 Code::NotAvailableYet,
@@ -98,9 +128,54 @@ fn lacks(verb: &Word) -> Box<countersign_core::refusal::Refusal> {
     let (what, example) = match verb.text.as_str() {
         "can-i" => ("a command", "countersign can-i kubectl get pods"),
         "who-can" => ("a command", "countersign who-can kubectl get pods"),
+        "reconcile" => ("the id of a request", "countersign reconcile 1a2b3c4d happened the pod is gone"),
         _ => ("the id of a request", "countersign status 1a2b3c4d"),
     };
     no(Code::MissingValue, format!("`countersign {}` needs {what}", verb.text), format!("as `{example}`")).over(verb)
+}
+
+/// `freeze ENV WHY…`.
+fn freeze(place: &Word, why: &[Word]) -> Checked<Countersign> {
+    let Some(why) = note(why)? else {
+        let hint = format!("as `countersign freeze {} the rollout is deleting data`", place.text);
+        return Err(no(Code::MissingValue, "`countersign freeze` needs a reason", hint).over(place));
+    };
+    let env = (place.text != EVERYWHERE).then(|| place.text.clone());
+    Ok(Countersign::Freeze { env, why })
+}
+
+/// `reconcile ID happened|did-not [NOTE…]`.
+fn reconcile(id: &Word, how: &Word, words: &[Word]) -> Checked<Countersign> {
+    let happened = match how.text.as_str() {
+        "happened" => true,
+        "did-not" => false,
+        other => {
+            let hint = meant(other, ["happened", "did-not"], "say `happened` or `did-not`");
+            return Err(no(Code::BadValue, format!("{} does not say how it ended", quoted(other)), hint).over(how));
+        }
+    };
+    Ok(Countersign::Reconcile { which: reference(id)?, happened, note: note(words)? })
+}
+
+fn how_missing(verb: &Word) -> Box<countersign_core::refusal::Refusal> {
+    let hint = "as `countersign reconcile 1a2b3c4d happened`, or `… did-not`";
+    no(Code::MissingValue, "`countersign reconcile` needs to know how it ended", hint).over(verb)
+}
+
+fn lifted_elsewhere(verb: &Word) -> Box<countersign_core::refusal::Refusal> {
+    let hint = "an operator lifts it on the command line: `countersign lift NUMBER`; `countersign freeze` lists them";
+    no(Code::NotAllowed, "a freeze is not lifted from chat", hint).over(verb)
+}
+
+/// Words for people, as one line.
+fn note(words: &[Word]) -> Checked<Option<String>> {
+    let Some(last) = words.last() else { return Ok(None) };
+    let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    if text.chars().count() > LONGEST_NOTE {
+        let hint = "say it shorter; the rest belongs in a ticket";
+        return Err(no(Code::TooLong, format!("this takes at most {LONGEST_NOTE} characters"), hint).over(last));
+    }
+    Ok(Some(text))
 }
 
 fn reference(word: &Word) -> Checked<Reference> {

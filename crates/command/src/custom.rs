@@ -8,7 +8,7 @@ mod fill;
 mod read;
 mod values;
 
-pub(crate) use values::duration;
+pub(crate) use values::{duration, is_zero};
 
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::own::Own;

@@ -8,11 +8,13 @@ mod classify;
 mod globals;
 mod name;
 mod preview;
+mod raises;
 mod read;
 mod refused;
 mod scope;
 mod table;
 mod verbs;
+mod withheld;
 
 use crate::no::{Checked, Pointing, meant, no, quoted};
 use crate::own::{self, Own};
@@ -33,7 +35,10 @@ pub(crate) fn parse(name: &Word, words: &[Word], vocabulary: &Vocabulary) -> Che
         return Err(no(Code::MissingTarget, "`/gcloud` needs a project first", hint).over(name));
     };
     let (target, project) = project(first, vocabulary)?;
-    let parsed = read::read(rest)?;
+    let mut parsed = read::read(rest)?;
+    if let Some(format) = withheld::format(&parsed) {
+        parsed.say("format", format);
+    }
     let command = understand(&parsed, target, project, vocabulary)?;
     Ok((command, parsed.own))
 }
@@ -150,8 +155,9 @@ fn plan(parsed: &Parsed, class: &Class, id: &str) -> Checked<Option<PreviewPlan>
         return Ok(None);
     }
     let argv = |step: Vec<String>| {
+        let format = withheld::format_of_step(&step).map(|format| format!("--format={format}"));
         let tail = [format!("--project={id}"), "--quiet".to_owned()];
-        Argv::new(["gcloud".to_owned()].into_iter().chain(step).chain(tail).collect())
+        Argv::new(["gcloud".to_owned()].into_iter().chain(step).chain(format).chain(tail).collect())
     };
     let steps: Result<Vec<Argv>, _> = preview::steps(parsed, id).into_iter().map(argv).collect();
     Ok(Some(PreviewPlan { steps: steps.map_err(|fault| broken(&fault))?, form: EffectForm::Text }))

@@ -37,7 +37,7 @@ use verbs::{GRAMMAR, LISTS};
 /// How long these wait when nobody says: they would wait for ever.
 const ENDLESS: &[Does] = &[Does::RolloutStatus, Does::Drain];
 /// What they are given.
-const LONGEST_WAIT: &str = "--timeout=300s";
+const LONGEST_WAIT: &str = "300s";
 
 /// Kinds that run a program of their own.
 const RUNNING: &[&str] = &["deployments.apps", "jobs.batch", "cronjobs.batch"];
@@ -54,6 +54,17 @@ pub(crate) struct On<'a> {
     pub(crate) cluster: &'a Cluster,
 }
 
+impl On<'_> {
+    fn scope(&self, namespace: Option<&str>) -> Scope {
+        Scope {
+            env: Some(self.cluster.env.clone()),
+            target: Some(self.name.to_owned()),
+            namespace: namespace.map(str::to_owned),
+            region: None,
+        }
+    }
+}
+
 /// Reads the words after `kubectl`; `on` finds the cluster once `--context` is known.
 pub(crate) fn parse<'v>(
     words: &[Word],
@@ -67,6 +78,9 @@ pub(crate) fn parse<'v>(
     program(&mut parsed)?;
     container_of_logs(&mut parsed)?;
     list(&mut parsed)?;
+    request_timeout(&mut parsed);
+    end(&mut parsed)?;
+    patch::as_json(&mut parsed)?;
     let own = parsed.own.clone();
     let on = on(&own)?;
     let mutating = parsed.verb.id.is_mutating();
@@ -84,13 +98,27 @@ fn program(parsed: &mut Parsed<Does>) -> Checked<()> {
     if runs { Ok(()) } else { parsed.join_after_flags() }
 }
 
+/// Says how long what would wait for ever waits.
+fn end(parsed: &mut Parsed<Does>) -> Checked<()> {
+    let waits = parsed.value("watch").is_none_or(|given| given.value == "true");
+    if ENDLESS.contains(&parsed.verb.id) && waits && parsed.value("timeout").is_none() {
+        parsed.set("timeout", &Word::untyped(LONGEST_WAIT))?;
+    }
+    Ok(())
+}
+
+/// One spelling of how long a request may take.
+fn request_timeout<I>(parsed: &mut Parsed<I>) {
+    parsed.rewrite("request-timeout", |text| flags::seconds(text).map(|wait| format!("{wait}s")));
+}
+
 /// With `--list` some verbs change nothing, so nothing that changes stands beside it.
 fn list(parsed: &mut Parsed<Does>) -> Checked<()> {
     let Some((_, verb)) = LISTS.iter().find(|(does, _)| *does == parsed.verb.id && parsed.is_on("list")) else {
         return Ok(());
     };
     let known = |long: &str| verb.flags.iter().any(|table| table.iter().any(|flag| flag.long == long));
-    let kept = |long: &str| known(long) || matches!(long, "list" | "namespace");
+    let kept = |long: &str| known(long) || long == "list" || parsed.global.iter().any(|flag| flag.long == long);
     if let Some(other) = parsed.given.iter().find(|given| !kept(given.flag.long) && given.value != given.flag.default) {
         let sentence = format!("`--list` changes nothing, so `--{}` has no place", other.flag.long);
         return Err(no(Code::UnexpectedArgument, sentence, "leave one of them away").over(&other.word));
@@ -135,12 +163,7 @@ fn understand(parsed: &Parsed<Does>, on: On<'_>, mode: Mode, vocabulary: &Vocabu
         action: Action {
             tool: GRAMMAR.tool.to_owned(),
             verb: parsed.verb.name.to_owned(),
-            scope: Scope {
-                env: Some(on.cluster.env.clone()),
-                target: Some(on.name.to_owned()),
-                namespace: target.namespace().map(str::to_owned),
-                region: None,
-            },
+            scope: on.scope(target.namespace()),
             resources: target.resources(on.name, parsed.verb.id),
             tier: class.tier,
             sensitivity: class.sensitivity,
@@ -211,9 +234,9 @@ fn check_kinds(parsed: &Parsed<Does>, target: &Target) -> Checked<()> {
 }
 
 /// Flags that are written in another way than as they are.
-const WRITTEN_ELSEWHERE: &[&str] = &["all-namespaces", "output", "template", "env", "list"];
+const WRITTEN_ELSEWHERE: &[&str] = &["namespace", "all-namespaces", "output", "template", "env", "list"];
 /// The same for a new pod, whose variables are flags.
-const WRITTEN_ELSEWHERE_OF_RUN: &[&str] = &["output", "template"];
+const WRITTEN_ELSEWHERE_OF_RUN: &[&str] = &["namespace", "output", "template"];
 
 /// verb, what was said, place, flags in the table's order, output form, program.
 fn canonical(parsed: &Parsed<Does>, said: &Said, target: &Target, output: &Output) -> Checked<Argv> {
@@ -224,14 +247,10 @@ fn canonical(parsed: &Parsed<Does>, said: &Said, target: &Target, output: &Outpu
     elements.extend(target.place_flag());
     let elsewhere = match verb {
         Does::Run => WRITTEN_ELSEWHERE_OF_RUN,
-        Does::CanI => &["all-namespaces"],
+        Does::CanI => &["namespace", "all-namespaces"],
         _ => WRITTEN_ELSEWHERE,
     };
     elements.extend(parsed.canonical_flags(elsewhere));
-    let waits = parsed.value("watch").is_none_or(|given| given.value == "true");
-    if ENDLESS.contains(&verb) && waits && parsed.value("timeout").is_none() {
-        elements.push(LONGEST_WAIT.to_owned());
-    }
     elements.extend(output.flag());
     if !said.program.is_empty() {
         elements.push("--".to_owned());

@@ -23,7 +23,7 @@ mod normalise;
 mod own;
 pub mod pattern;
 mod secret;
-mod silence;
+pub mod silence;
 pub mod suggest;
 mod tf;
 pub mod vocabulary;

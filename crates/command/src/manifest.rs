@@ -6,6 +6,7 @@
 //! gives that text.
 
 mod json;
+mod kind;
 mod object;
 mod scalar;
 mod source;
@@ -95,6 +96,14 @@ impl Manifest {
         let text = json::write(&nodes);
         crate::secret::check(&without_certificates(&text))?;
         Input::new(text).map_err(|error| no(Code::TooLong, format!("the manifest: {error}"), "apply it in parts"))
+    }
+}
+
+/// One value of YAML or JSON, written anew as JSON in one line.
+pub(crate) fn value(text: &str) -> Checked<String> {
+    match yaml::documents(text)?.as_slice() {
+        [one] => Ok(json::write(&[one]).trim_end().to_owned()),
+        _ => Err(no(Code::BadManifest, "this is not one value", "write one value")),
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Glyph {
 
 /// Normalises a whole line.
 pub(crate) fn normalise(text: &str) -> Checked<Vec<Glyph>> {
-    let typed: Vec<char> = text.chars().take(LONGEST + 1).collect();
+    let mut typed: Vec<char> = Vec::with_capacity(text.len().min(LONGEST + 1));
+    typed.extend(text.chars().take(LONGEST + 1));
     if typed.len() > LONGEST {
         return Err(no(
             Code::TooLong,
@@ -37,6 +38,7 @@ pub(crate) fn normalise(text: &str) -> Checked<Vec<Glyph>> {
     }
     let mut reader = Reader { typed: &typed, at: 0, out: Vec::with_capacity(typed.len()), quote: None, escaped: false };
     while reader.at < typed.len() {
+        reader.plain();
         reader.step()?;
     }
     Ok(reader.out)
@@ -65,6 +67,16 @@ impl Reader<'_> {
     /// The rest of the text starts with these characters.
     fn sees(&self, what: &str) -> bool {
         what.chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c))
+    }
+
+    /// Puts out what stands for itself, up to what may not.
+    fn plain(&mut self) {
+        let rest = self.typed.get(self.at..).unwrap_or_default();
+        for c in rest.iter().copied().take_while(|c| characters::is_itself(*c)) {
+            self.at += 1;
+            self.out.push(Glyph { c, column: self.at, length: 1, typed_as_is: true });
+            self.escaped = false;
+        }
     }
 
     fn step(&mut self) -> Checked<()> {
@@ -222,6 +234,9 @@ impl Reader<'_> {
 
 /// What a character is called, if it can deceive a reader.
 fn refused_character(c: char) -> Option<String> {
+    if u8::try_from(c).is_ok_and(characters::is_plain) {
+        return None;
+    }
     (is_deceptive(c) || characters::imitates_ascii(c)).then(|| characters::name(c))
 }
 
@@ -268,6 +283,7 @@ mod tests {
         refused("'a \u{a0} b'", expect!["a no-break space (U+00A0) is not allowed at column 4"]);
         refused("api\u{2014}web", expect!["an em dash (U+2014) is not allowed at column 4"]);
         refused("'\u{2014}x'", expect!["an em dash (U+2014) is not allowed at column 2"]);
+        refused("a\\b' \u{2014}x'", expect!["an em dash (U+2014) is not allowed at column 6"]);
         refused("\"a\u{2019}b\"", expect!["a curly quote inside straight quotes at column 3"]);
         refused("logs <@U012ABC>", expect!["a mention or channel link at column 6"]);
         refused("logs <#C012|ops>", expect!["a mention or channel link at column 6"]);

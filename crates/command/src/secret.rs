@@ -28,10 +28,11 @@ const fn shape(what: &'static str, prefix: &'static str, follows: usize) -> Shap
 
 const KEY_ID: &str = "an AWS access key id";
 
-/// Sources: the vendors' own documentation of their token formats.
+/// Those that begin alike stand together. Sources: the vendors' own documentation of their token formats.
 const SHAPES: &[Shape] = &[
     Shape { what: KEY_ID, prefix: "AKIA", follows: 16, alphabet: upper },
     Shape { what: KEY_ID, prefix: "ASIA", follows: 16, alphabet: upper },
+    shape("a Google API key", "AIza", 30),
     shape("a Slack token", "xoxb-", 8),
     shape("a Slack token", "xoxp-", 8),
     shape("a Slack token", "xoxa-", 8),
@@ -48,7 +49,6 @@ const SHAPES: &[Shape] = &[
     shape("a GitLab token", "glpat-", 16),
     shape("a Vault token", "hvs.", 16),
     shape("a Vault token", "hvb.", 16),
-    shape("a Google API key", "AIza", 30),
     shape("a Google access token", "ya29.", 16),
     shape("a Stripe key", "sk_live_", 16),
     shape("an npm token", "npm_", 30),
@@ -66,12 +66,7 @@ pub(crate) fn check_word(tool: &str, before: &str, word: &str) -> Checked<()> {
 
 /// Refuses a text that holds a credential.
 pub(crate) fn check(text: &str) -> Checked<()> {
-    let found = SHAPES
-        .iter()
-        .find(|shape| text.match_indices(shape.prefix).any(|(at, _)| fits(shape, text, at)))
-        .map(|shape| shape.what)
-        .or_else(|| holds_jwt(text).then_some("a signed token (JWT)"));
-    match found {
+    match found(text) {
         None => Ok(()),
         Some(what) => Err(no(
             Code::SecretInCommand,
@@ -81,13 +76,52 @@ pub(crate) fn check(text: &str) -> Checked<()> {
     }
 }
 
+/// The kind of credential that the text holds. It is read once: shapes are compared only where a word begins, and only
+/// those that begin with the same byte.
+fn found(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let mut before = b' ';
+    for (at, byte) in bytes.iter().copied().enumerate() {
+        let apart = !std::mem::replace(&mut before, byte).is_ascii_alphanumeric();
+        let shapes = if apart { begun(byte) } else { &[] };
+        let rest = bytes.get(at..).unwrap_or_default();
+        let mut begun = shapes.iter().filter(|shape| rest.starts_with(shape.prefix.as_bytes()));
+        if let Some(shape) = begun.find(|shape| fits(shape, text, at)) {
+            return Some(shape.what);
+        }
+        if byte == b'e' && is_jwt(text.get(at..).unwrap_or_default()) {
+            return Some("a signed token (JWT)");
+        }
+    }
+    None
+}
+
+/// Between which of the shapes those stand that begin with each byte.
+const BEGUN: [(usize, usize); 256] = {
+    let mut begun = [(0, 0); 256];
+    let mut nth = 0;
+    while nth < SHAPES.len() {
+        let first = SHAPES[nth].prefix.as_bytes()[0] as usize;
+        let from = if begun[first].1 == 0 { nth } else { begun[first].0 };
+        begun[first] = (from, nth + 1);
+        nth += 1;
+    }
+    begun
+};
+
+/// The shapes that begin with this byte, and whatever stands between them.
+fn begun(byte: u8) -> &'static [Shape] {
+    let between = BEGUN.get(usize::from(byte)).and_then(|(from, to)| SHAPES.get(*from..*to));
+    between.unwrap_or_default()
+}
+
+/// Whether what stands there, and begins as this shape does, is one.
 fn fits(shape: &Shape, text: &str, at: usize) -> bool {
-    let head = text.get(..at).unwrap_or_default();
-    let apart = head.chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
     let rest = text.get(at + shape.prefix.len()..).unwrap_or_default();
     let follows = rest.chars().take_while(|c| (shape.alphabet)(*c)).count();
+    let head = text.get(..at).unwrap_or_default();
     let is_meant = shape.what == KEY_ID && follows == shape.follows && is_value_of_an_id(text, head);
-    apart && follows >= shape.follows && !is_meant
+    follows >= shape.follows && !is_meant
 }
 
 /// Whether what comes next is the value of `--access-key-id`, which only names a key: without it
@@ -99,18 +133,18 @@ fn is_value_of_an_id(text: &str, head: &str) -> bool {
 }
 
 /// RFC 7519 in compact form: a header and a payload that both begin with `{"` in base64url.
-fn holds_jwt(text: &str) -> bool {
-    text.match_indices("eyJ").any(|(at, _)| {
-        let token: String = text.get(at..).unwrap_or_default().chars().take_while(|c| word(*c)).collect();
-        let mut parts = token.split('.');
-        let long = |part: Option<&str>| part.is_some_and(|one| one.len() >= 8);
-        long(parts.next()) && long(parts.next()) && parts.next().is_some()
-    })
+fn is_jwt(text: &str) -> bool {
+    let token = |text: &str| {
+        let mut parts = text.split(|c| !word(c)).next().unwrap_or_default().split('.');
+        let mut long = || parts.next().is_some_and(|one| one.len() >= 8);
+        long() && long() && parts.next().is_some()
+    };
+    text.starts_with("eyJ") && token(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check, check_word};
+    use super::{SHAPES, check, check_word};
 
     #[test]
     fn credentials_are_noticed_and_not_repeated() {
@@ -124,6 +158,22 @@ mod tests {
             let refusal = check(&format!("get pods -l token={prefix}{rest}")).unwrap_err();
             assert_eq!(refusal.code().as_str(), "secret-in-command");
             assert!(!format!("{refusal} {}", refusal.hint()).contains(rest));
+        }
+    }
+
+    #[test]
+    fn every_shape_is_noticed_wherever_a_word_begins() {
+        for shape in SHAPES {
+            let one = format!("{}{}", shape.prefix, "A".repeat(shape.follows));
+            for (before, after) in
+                [("", ""), ("get ", " x"), ("x-", "'"), ("x=\"", "\""), ("\u{e9}", ""), ("AKIA ", " AKIA")]
+            {
+                let refusal = check(&format!("{before}{one}{after}")).unwrap_err();
+                assert!(refusal.to_string().contains(shape.what), "{before}{one}{after}: {refusal}");
+            }
+            assert!(check(&format!("get x{one}")).is_ok() || shape.follows == 0, "{one}");
+            let short = one.get(..one.len() - 1).unwrap_or_default();
+            assert!(check(&format!("get {short}")).is_ok(), "{short}");
         }
     }
 

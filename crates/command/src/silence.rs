@@ -7,8 +7,11 @@
 //!
 //! Source: Alertmanager 0.25, API v2 (`matchers`: `name`, `value`, `isRegex`, `isEqual`).
 
+mod act;
 mod breadth;
 mod matcher;
+
+pub use act::{Act, Matching, Verb};
 
 use crate::custom::duration;
 use crate::no::{Checked, Pointing, meant, no, quoted};
@@ -228,14 +231,17 @@ fn silence(name: &Word, line: &Line<'_>, place: Place<'_>, mode: Mode) -> Checke
     let lasts = lasts(length, place)?;
     let matchers = all_of(alert, line)?;
     let (tier, reasons) = weigh(name, &matchers, lasts, place)?;
-    let mut words = Vec::new();
-    for matcher in &matchers {
-        words.push(matcher.spelled());
-    }
+    let words = words_of(&matchers, lasts, line.own.reason.as_deref());
+    build(place, SILENCE, words, Meaning { tier, reversibility: Reversibility::Reversible, reasons, mode })
+}
+
+/// The one spelling of a silence.
+fn words_of(matchers: &[Matcher], lasts: Duration, comment: Option<&str>) -> Vec<String> {
+    let mut words: Vec<String> = matchers.iter().map(Matcher::spelled).collect();
     // The duration stands behind the alert, as it is typed, or first where there is no alert.
     words.insert(usize::from(matchers.first().is_some_and(Matcher::is_plain_alert)), spelled(lasts));
-    words.extend(line.own.reason.iter().map(|comment| format!("--comment={comment}")));
-    build(place, SILENCE, words, Meaning { tier, reversibility: Reversibility::Reversible, reasons, mode })
+    words.extend(comment.map(|comment| format!("--comment={comment}")));
+    words
 }
 
 /// The matchers, the alert's first, none twice.
@@ -260,11 +266,7 @@ fn all_of(alert: Option<Matcher>, line: &Line<'_>) -> Checked<Vec<Matcher>> {
 
 /// How dangerous it is to hear nothing of what these match, for so long.
 fn weigh(name: &Word, matchers: &[Matcher], lasts: Duration, place: Place<'_>) -> Checked<(Tier, Vec<String>)> {
-    let mut breadths = Vec::new();
-    for matcher in matchers {
-        breadths.push(matcher.breadth()?);
-    }
-    if breadths.iter().all(|one| *one == Breadth::Everything) {
+    if could_match_everything(matchers)? {
         return Err(no(
             Code::BadValue,
             "this silence could match every alert there is",
@@ -272,6 +274,7 @@ fn weigh(name: &Word, matchers: &[Matcher], lasts: Duration, place: Place<'_>) -
         )
         .over(name));
     }
+    let breadths = breadths(matchers)?;
     let named = matchers.iter().zip(&breadths).any(|(one, breadth)| one.is_alert() && *breadth == Breadth::One);
     let raising = [
         (!named, "it does not name its alert, so it may hide others".to_owned()),
@@ -282,6 +285,14 @@ fn weigh(name: &Word, matchers: &[Matcher], lasts: Duration, place: Place<'_>) -
         return Ok((Tier::Change, vec!["hides an alert for a while".to_owned()]));
     }
     Ok((Tier::Destructive, reasons))
+}
+
+fn breadths(matchers: &[Matcher]) -> Checked<Vec<Breadth>> {
+    matchers.iter().map(Matcher::breadth).collect()
+}
+
+fn could_match_everything(matchers: &[Matcher]) -> Checked<bool> {
+    Ok(breadths(matchers)?.iter().all(|one| *one == Breadth::Everything))
 }
 
 fn lasts(word: &Word, place: Place<'_>) -> Checked<Duration> {
@@ -302,7 +313,8 @@ fn lasts(word: &Word, place: Place<'_>) -> Checked<Duration> {
 }
 
 /// One spelling a duration: `1h30m`, larger units first, none that is zero.
-fn spelled(length: Duration) -> String {
+#[must_use]
+pub fn spelled(length: Duration) -> String {
     let mut rest = length.as_secs();
     let mut text = String::new();
     for (unit, seconds) in [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)] {

@@ -4,6 +4,7 @@
 //! meaning is refused where it stands; inside single quotes everything is itself. The one exception
 //! is `|`, behind which stand the words of a filter.
 
+use crate::characters;
 use crate::filters::FILTERS;
 use crate::no::{Checked, Pointing, no};
 use crate::normalise::Glyph;
@@ -103,6 +104,7 @@ impl Splitter<'_> {
 
     fn unquoted(&mut self, glyph: Glyph) -> Checked<()> {
         match glyph.c {
+            c if characters::is_itself(c) => self.plain(glyph),
             ' ' => self.close(),
             '|' if !matches!(self.peek(), Some('|' | '&')) => {
                 self.part()?;
@@ -125,6 +127,19 @@ impl Splitter<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes a character that stands for itself, and all such that follow.
+    fn plain(&mut self, first: Glyph) {
+        let rest = self.glyphs.get(self.next..).unwrap_or_default();
+        let count = rest.iter().take_while(|glyph| characters::is_itself(glyph.c)).count();
+        let more = rest.get(..count).unwrap_or_default();
+        self.next += count;
+        self.word(first);
+        let text = &mut self.word(more.last().copied().unwrap_or(first)).text;
+        text.reserve(1 + count);
+        text.push(first.c);
+        text.extend(more.iter().map(|glyph| glyph.c));
     }
 
     fn single(&mut self, opening: Glyph) -> Checked<()> {
@@ -255,7 +270,15 @@ mod tests {
         splits(r"a\ b \;", expect![[r#"["a b", ";"]"#]]);
         splits(r#""a\"b\c" "$ 5""#, expect![[r#"["a\"b\\c", "$ 5"]"#]]);
         splits("'$(x) `y` ; | & *'", expect![[r#"["$(x) `y` ; | & *"]"#]]);
+        splits("a\\b'c d'e \\\\'f g'h", expect![[r#"["abc de", "\\f gh"]"#]]);
         splits("env!=prod a~b a#b", expect![[r#"["env!=prod", "a~b", "a#b"]"#]]);
+    }
+
+    #[test]
+    fn a_word_knows_which_characters_it_was() {
+        let line = split(&normalise("get  p\u{a0} –web=a'b c'd\\e | wc").unwrap()).unwrap();
+        let places: Vec<_> = line.words().map(|word| (word.text.as_str(), word.column, word.length)).collect();
+        assert_eq!(places, [("get", 1, 3), ("p", 6, 1), ("--web=ab cde", 9, 14), ("wc", 26, 2)]);
     }
 
     #[track_caller]

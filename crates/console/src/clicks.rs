@@ -6,7 +6,7 @@
 use crate::Desk;
 use crate::form::Checked;
 use crate::pages::redirect_home;
-use crate::session::{Said, Spent, Visit, Visitor};
+use crate::session::{Retype, Said, Spent, Visit, Visitor};
 use crate::views::tone_of;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -65,17 +65,18 @@ pub(crate) async fn say(
         Ok(account) => account,
         Err(elsewhere) => return *elsewhere,
     };
+    let retype = Retype { text: line.text.clone(), manifest: line.manifest.clone() };
     let typed = Typed {
         account,
         membership: Membership::Full,
         channel: None,
         thread: thread.map(|id| ThreadId::new(id.to_string())),
-        text: line.text.clone(),
+        text: line.text,
         manifest: Some(line.manifest).filter(|manifest| !manifest.trim().is_empty()),
         nonce: line.nonce.clone(),
         at: desk.front.clock.now(),
     };
-    deliver(desk, visitor, Inbound::Typed(typed), line.nonce, back, Some(line.text)).await
+    deliver(desk, visitor, Inbound::Typed(typed), line.nonce, back, Some(retype)).await
 }
 
 #[derive(Deserialize)]
@@ -116,6 +117,7 @@ pub(crate) async fn click(
         Choice::Confirm => Button::Confirm,
         Choice::Cancel => Button::Cancel,
         Choice::ShowWhole => Button::ShowWhole,
+        Choice::Undo => Button::Undo,
     };
     let nonce = click.nonce;
     let clicked = Clicked {
@@ -172,7 +174,7 @@ async fn deliver(
     inbound: Inbound,
     nonce: String,
     back: String,
-    typed: Option<String>,
+    typed: Option<Retype>,
 ) -> Response {
     let tasks = desk.front.tasks.clone();
     let fallback = back.clone();
@@ -191,7 +193,7 @@ async fn deliver(
 }
 
 /// Keeps the answer for the person's next page; says which page that is.
-fn keep(desk: &Desk, visitor: &Visitor, answer: Answer, back: String, typed: Option<String>) -> String {
+fn keep(desk: &Desk, visitor: &Visitor, answer: Answer, back: String, typed: Option<Retype>) -> String {
     match answer {
         Answer::Accepted { invocation } => format!("/thread/{invocation}"),
         Answer::Said(notice) => {
@@ -200,7 +202,7 @@ fn keep(desk: &Desk, visitor: &Visitor, answer: Answer, back: String, typed: Opt
         }
         Answer::Refused(refusal) => {
             let notice = match &typed {
-                Some(text) => Notice::refused(refusal, text),
+                Some(typed) => Notice::refused(refusal, &typed.text),
                 None => Notice::NotCounted { why: refusal },
             };
             tell(desk, visitor, (notice, typed));
@@ -215,7 +217,7 @@ fn keep(desk: &Desk, visitor: &Visitor, answer: Answer, back: String, typed: Opt
     }
 }
 
-fn tell(desk: &Desk, visitor: &Visitor, (notice, typed): (Notice, Option<String>)) {
+fn tell(desk: &Desk, visitor: &Visitor, (notice, typed): (Notice, Option<Retype>)) {
     let told = Told::of(&notice, desk.front.clock.now());
     // A text in which a secret was found is not put back either.
     let retype = match &notice {
@@ -225,11 +227,11 @@ fn tell(desk: &Desk, visitor: &Visitor, (notice, typed): (Notice, Option<String>
     desk.front.sessions.answer(visitor, Said { tone: tone_of(&notice), told, retype });
 }
 
-fn note(title: &str) -> (Notice, Option<String>) {
+fn note(title: &str) -> (Notice, Option<Retype>) {
     (Notice::Listed { title: title.to_owned(), rows: Vec::<Row>::new() }, None)
 }
 
-fn full_view_first() -> (Notice, Option<String>) {
+fn full_view_first() -> (Notice, Option<Retype>) {
     let why = Refusal::new(
         Code::FullViewFirst,
         "the whole command must be opened before it can be approved",
@@ -238,7 +240,7 @@ fn full_view_first() -> (Notice, Option<String>) {
     (Notice::NotCounted { why }, None)
 }
 
-fn unknown_button() -> (Notice, Option<String>) {
+fn unknown_button() -> (Notice, Option<Retype>) {
     let why = Refusal::new(Code::UnknownButton, "this button belongs to nothing that is known", "Ask again.");
     (Notice::NotCounted { why }, None)
 }

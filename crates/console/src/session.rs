@@ -35,7 +35,15 @@ pub(crate) struct Said {
     pub(crate) tone: Tone,
     pub(crate) told: Told,
     /// What was typed, put back into the composer so that it can be mended.
-    pub(crate) retype: Option<String>,
+    pub(crate) retype: Option<Retype>,
+}
+
+/// The composer's fields as they were sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Retype {
+    pub(crate) text: String,
+    /// Empty when there was none.
+    pub(crate) manifest: String,
 }
 
 /// What the use of a form's nonce comes to.
@@ -168,7 +176,16 @@ impl Sessions {
 
     /// Keeps an answer for the person's next page.
     pub(crate) fn answer(&self, visitor: &Visitor, said: Said) {
-        self.with(&visitor.key, |it| push_bounded(&mut it.answers, (visitor.person, said), ANSWERS));
+        self.with(&visitor.key, |it| {
+            if said.retype.is_some() {
+                // The composer holds one: a manifest has up to 256 KiB.
+                it.answers
+                    .iter_mut()
+                    .filter(|(person, _)| *person == visitor.person)
+                    .for_each(|(_, old)| old.retype = None);
+            }
+            push_bounded(&mut it.answers, (visitor.person, said), ANSWERS);
+        });
     }
 
     /// Takes the answers that wait for this person.
@@ -241,6 +258,20 @@ mod tests {
         assert!(all.take_answers(&bob).is_empty());
         assert_eq!(all.take_answers(&ann).len(), 1);
         assert!(all.take_answers(&ann).is_empty(), "read once");
+    }
+
+    #[test]
+    fn what_was_typed_last_is_all_that_is_kept_of_it() {
+        let all = sessions();
+        let ann = visitor(&all, 0);
+        let bob = Visitor { person: 1, ..ann.clone() };
+        let typed = |text: &str| Some(Retype { text: text.to_owned(), manifest: String::new() });
+        for (visitor, retype) in [(&ann, typed("one")), (&bob, typed("other")), (&ann, typed("two")), (&ann, None)] {
+            all.answer(visitor, Said { tone: Tone::Bad, told: Told::default(), retype });
+        }
+        let kept: Vec<_> = all.take_answers(&ann).into_iter().map(|said| said.retype).collect();
+        assert_eq!(kept, [None, typed("two"), None]);
+        assert_eq!(all.take_answers(&bob).pop().unwrap().retype, typed("other"));
     }
 
     #[test]

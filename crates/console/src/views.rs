@@ -2,7 +2,7 @@
 
 use crate::Desk;
 use crate::card_view::{CardView, WholeView};
-use crate::session::{Said, Tone, Visitor};
+use crate::session::{Retype, Said, Tone, Visitor};
 use crate::shown::Shown;
 use crate::store::{Summary, Thread};
 use askama::Template;
@@ -23,7 +23,7 @@ pub(crate) struct Frame {
     pub(crate) waiting: usize,
     pub(crate) said: Vec<SaidView>,
     /// What stands in the composer.
-    pub(crate) typing: String,
+    pub(crate) typing: Retype,
     pub(crate) examples: Vec<String>,
 }
 
@@ -93,13 +93,14 @@ pub(crate) struct ActionsView {
     pub(crate) reject: bool,
     pub(crate) confirm: bool,
     pub(crate) cancel: bool,
+    pub(crate) undo: bool,
     pub(crate) show_whole: bool,
     pub(crate) hint: &'static str,
 }
 
 impl ActionsView {
     pub(crate) const fn any(&self) -> bool {
-        self.approve || self.reject || self.confirm || self.cancel || self.show_whole
+        self.approve || self.reject || self.confirm || self.cancel || self.undo || self.show_whole
     }
 }
 
@@ -242,6 +243,7 @@ pub(crate) fn tone_of(notice: &Notice) -> Tone {
         | Notice::Finished(_)
         | Notice::Drifted { .. }
         | Notice::UnknownOutcome { .. }
+        | Notice::TimeRunsOut { .. }
         | Notice::NotCounted { .. }
         | Notice::Fault { .. } => Tone::Bad,
         Notice::Received { .. } | Notice::Running { .. } | Notice::PreviewReady { .. } => Tone::Wait,
@@ -249,6 +251,8 @@ pub(crate) fn tone_of(notice: &Notice) -> Tone {
         | Notice::Pending { .. }
         | Notice::Listed { .. }
         | Notice::Cancelled { .. }
+        | Notice::InLine { .. }
+        | Notice::Reconciled { .. }
         | Notice::Expired { .. } => Tone::Plain,
     }
 }
@@ -270,6 +274,7 @@ impl Frame {
             all.iter().filter(|one| one.waits_for_me).count()
         });
         let answers = front.sessions.take_answers(visitor);
+        let typing = typing.map(|text| Retype { text, ..Retype::default() });
         let retype = answers.iter().rev().find_map(|said| said.retype.clone());
         Self {
             at,
@@ -323,6 +328,7 @@ impl ActionsView {
         let decided = thread.card.as_ref().and_then(|card| card.decision);
         let approve = offers(Choice::Approve) && !mine;
         let approve_works = !must_open || opened;
+        let runs = thread.card.as_ref().is_some_and(|card| card.state == State::Running);
         let hint = match (mine, offers(Choice::Approve), offers(Choice::Confirm)) {
             (true, _, true) => "This is yours: read what it would do, then confirm or cancel.",
             (true, true, false) => "You asked for this, so other people decide.",
@@ -336,14 +342,18 @@ impl ActionsView {
             approve_works,
             reject: offers(Choice::Reject) && !mine,
             confirm: offers(Choice::Confirm) && mine,
-            cancel: offers(Choice::Cancel) && mine,
+            // What runs may be stopped by others as well: the gateway knows by whom.
+            cancel: offers(Choice::Cancel) && (mine || runs),
+            // Whoever may: what comes of it is a request of their own.
+            undo: offers(Choice::Undo),
             show_whole: !opened && decided.is_some() && (offers(Choice::ShowWhole) || (must_open && approve)),
             hint,
         }
     }
 
     fn tag(&self, person: usize, opened: bool) -> String {
-        let flags = [self.approve, self.approve_works, self.reject, self.confirm, self.cancel, self.show_whole];
+        let flags =
+            [self.approve, self.approve_works, self.reject, self.confirm, self.cancel, self.undo, self.show_whole];
         Digest::of(format!("{flags:?} {} {person} {opened}", self.decision).as_bytes()).short()
     }
 }

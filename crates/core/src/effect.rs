@@ -1,12 +1,15 @@
 //! What a preview found: the objects a command would touch, and how.
 //!
 //! **Invariant:** objects and changes are sorted, so that the same effect has the same digest;
-//! values of Secret kinds never appear.
+//! values of Secret kinds never appear. What changes by itself is shown and never compared.
 
 use crate::certificate::Role;
 use crate::id::InvocationId;
 use crate::seal::{Sealable, Sealed, Sealer};
 use serde::{Deserialize, Serialize};
+
+/// The line of a preview's text behind which stands what changes by itself, for people to see.
+pub const NOW: &str = "at this moment:";
 
 /// One value that would change. JSON texts; an absent side did not or would not exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +63,10 @@ pub struct Effect {
     /// For tools without objects: the preview's own words, redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What that comes to at this moment, in the preview's own words: shown, and no part of what
+    /// people agree to, for it changes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
 }
 
 /// How a fresh effect differs from the one that was approved.
@@ -83,7 +90,17 @@ impl Effect {
             object.changes.sort();
         }
         objects.sort();
-        Self { v: 1, deployment, pool, invocation, objects, text }
+        Self { v: 1, deployment, pool, invocation, objects, text, now: None }
+    }
+
+    /// The same effect, of whose text what stands behind the line [`NOW`] is about this moment.
+    #[must_use]
+    pub fn split_at_now(mut self) -> Self {
+        let parts = self.text.as_deref().and_then(|text| text.split_once(&format!("\n{NOW}\n")));
+        if let Some((agreed, now)) = parts.map(|(agreed, now)| (format!("{agreed}\n"), now.to_owned())) {
+            (self.text, self.now) = (Some(agreed), Some(now));
+        }
+        self
     }
 
     /// Seals the effect with the worker's key.
@@ -92,7 +109,7 @@ impl Effect {
         sealer.seal(self)
     }
 
-    /// What is different now; `None` when nothing is.
+    /// What is different now in what people agreed to; `None` when nothing is.
     #[must_use]
     pub fn drift(&self, fresh: &Self) -> Option<Drift> {
         if self.objects == fresh.objects && self.text == fresh.text {
@@ -136,5 +153,25 @@ impl Sealable for Effect {
 
     fn pool(&self) -> Option<&str> {
         Some(&self.pool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Origin;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_changes_by_itself_is_no_drift() {
+        let origin = Origin { deployment: "demo", front: "console", team: "demo", trigger: "1" };
+        let id = InvocationId::derive(origin, Timestamp::from_millis(0));
+        let found =
+            |text: &str| Effect::new("demo".into(), "main".into(), id, Vec::new(), Some(text.into())).split_at_now();
+        let one = found("hides X\nfor 2h\nat this moment:\n1 alert\n");
+        assert_eq!((one.text.as_deref(), one.now.as_deref()), (Some("hides X\nfor 2h\n"), Some("1 alert\n")));
+        assert_eq!(one.drift(&found("hides X\nfor 2h\nat this moment:\n")), None);
+        assert!(one.drift(&found("hides X\nfor 4h\nat this moment:\n1 alert\n")).is_some());
+        assert_eq!(found("  at this moment:\n").now, None);
     }
 }

@@ -160,6 +160,21 @@ pub struct Canonical<'a> {
     pub filters: &'a [Argv],
 }
 
+impl<'a> Canonical<'a> {
+    /// What would be sealed of a command.
+    #[must_use]
+    pub fn of(command: &'a Command) -> Self {
+        Self {
+            tool: command.tool(),
+            argv: command.argv(),
+            mode: command.mode(),
+            scope: &command.action().scope,
+            stdin: command.stdin(),
+            filters: &command.parts().filters,
+        }
+    }
+}
+
 /// Decides from rbac.yaml, catalog.yaml and the floor.
 pub trait Policy: Send + Sync + std::fmt::Debug {
     /// Parses a canonical argv again, with this policy's own catalog.

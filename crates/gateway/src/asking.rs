@@ -2,10 +2,11 @@
 
 use crate::Gateway;
 use crate::records::{self, reason_of, unwritten};
+use countersign_audit::event::Actor;
 use countersign_audit::fate::Verdict;
 use countersign_chat::{EffectView, Notice, Progress, RuleProgress, State};
-use countersign_core::action::Scope;
 use countersign_core::ballot::{Ballot, Vote};
+use countersign_core::command::Tool;
 use countersign_core::decision::Decision;
 use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
@@ -240,7 +241,7 @@ impl Gateway {
         let job = it.into_job(&parts.sealer, parts.clock.now().plus(JOB_EXPIRY));
         let offer = Offer {
             invocation: id,
-            lock: (decision.mode == Mode::Apply && decision.tier > Tier::Read).then(|| lock_of(&decision.scope)),
+            lock: changes(&decision).then(|| lock_of(&decision)),
             pool: decision.pool,
             repeat: if looks { Repeat::Safe } else { Repeat::Never },
             load: Load::Run(job),
@@ -255,6 +256,11 @@ impl Gateway {
     /// When the command has started meanwhile, fate says so, and nothing is told. A no that cannot
     /// be written is kept, and written as soon as fate answers.
     pub(crate) async fn end(&self, id: InvocationId, pool: &str, refusal: Refusal) -> End {
+        self.end_by(id, pool, refusal, None).await
+    }
+
+    /// The same, with whoever ended it.
+    pub(crate) async fn end_by(&self, id: InvocationId, pool: &str, refusal: Refusal, who: Option<Actor>) -> End {
         let parts = self.parts();
         if self.with_view(id, |view| view.state.is_final()) == Some(true) {
             return End::Over;
@@ -272,7 +278,7 @@ impl Gateway {
                 return End::Unwritten;
             }
         };
-        if let Err(error) = parts.log.record(records::record_ended(id, &refusal)).await {
+        if let Err(error) = parts.log.record(records::record_ended(id, &refusal, who)).await {
             tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
         }
         if self.with_view(id, |_| ()).is_none() {
@@ -304,10 +310,23 @@ impl Gateway {
     }
 }
 
-/// Changes to one namespace of one target wait for each other.
-fn lock_of(scope: &Scope) -> String {
-    let (target, namespace) = (scope.target.as_deref(), scope.namespace.as_deref());
-    format!("{}/{}", target.unwrap_or("*"), namespace.unwrap_or("*"))
+/// Whether it changes something: it waits in line, and a freeze stops it.
+pub(crate) fn changes(decision: &Decision) -> bool {
+    decision.mode == Mode::Apply && decision.tier > Tier::Read
+}
+
+/// What changes wait for each other at: a namespace of a cluster, a region of an account, a project,
+/// a stack, a service in an environment. A custom command without a target waits for itself.
+fn lock_of(decision: &Decision) -> String {
+    let scope = &decision.scope;
+    let target = scope.target.as_deref().unwrap_or("-");
+    let within = match decision.tool {
+        Tool::Kubectl => scope.namespace.as_deref(),
+        Tool::Aws => scope.region.as_deref(),
+        Tool::Deploy => scope.env.as_deref(),
+        Tool::Gcloud | Tool::Tf | Tool::Silence | Tool::Custom(_) => None,
+    };
+    format!("{}/{target}/{}", decision.tool, within.unwrap_or("-"))
 }
 
 /// How far each rule is, for a notice.

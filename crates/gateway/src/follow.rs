@@ -5,6 +5,7 @@
 
 use crate::Gateway;
 use crate::asking::only_looks;
+use crate::find_out::find_out;
 use crate::watch::EXTENDED_EVERY;
 use countersign_audit::fate::{FateDoc, Reason, Verdict};
 use countersign_chat::notice::Finished;
@@ -48,6 +49,12 @@ const EXTENSIONS: u32 = 20;
 
 /// The word in the feed by which a worker tells that a command runs.
 const STARTED: &str = "started";
+
+/// The word in the feed by which a worker tells how many seconds a command has left.
+const TIME_LEFT: &str = "time-left";
+
+/// How long it is remembered that people were told so: longer than any command runs.
+const REMEMBERED: Duration = Duration::from_hours(48);
 
 /// The word in the feed by which one gateway makes another look at fate.
 pub(crate) const CLOSED: &str = "closed";
@@ -152,7 +159,10 @@ impl Gateway {
                 self.counted(id, &papers).await;
                 self.expire(id).await;
             }
-            Some(State::Queued) => self.expire(id).await,
+            Some(State::Queued) => {
+                self.tell_line(id).await;
+                self.expire(id).await;
+            }
             _ => {}
         }
     }
@@ -173,7 +183,7 @@ impl Gateway {
     /// Whatever a page holds, it makes the gateway look once and show once.
     async fn pour_page(&self, id: InvocationId, entries: Vec<Entry>) {
         let Some(thread) = self.with_view(id, |view| view.thread.clone()) else { return };
-        let (mut is_shown, mut asks) = (true, false);
+        let (mut is_shown, mut asks, mut left) = (true, false, None);
         for entry in entries {
             let progress = entry.progress;
             let part = self.with_view(id, |view| {
@@ -184,6 +194,10 @@ impl Gateway {
                         let part = OutputPart { first_line: view.output.total(), stream: Stream::Out, lines };
                         view.output.add(&part);
                         Some(part)
+                    }
+                    Progress::Event { name, text } if name == TIME_LEFT => {
+                        left = text.parse().ok().map(Duration::from_secs);
+                        None
                     }
                     Progress::Event { name, .. } => {
                         let starts = name == STARTED && view.state == State::Queued;
@@ -207,8 +221,20 @@ impl Gateway {
         if !is_shown {
             drop(self.show(id).await);
         }
+        if let Some(left) = left {
+            self.time_runs_out(id, left).await;
+        }
         if asks {
             Box::pin(self.ask_fate(id)).await;
+        }
+    }
+
+    /// Says it once, whichever gateway reads it and however often.
+    async fn time_runs_out(&self, id: InvocationId, left: Duration) {
+        let (queue, now) = (&self.parts().queue, self.parts().clock.now());
+        let first = queue.first_time(&format!("time-left/{id}"), now.plus(REMEMBERED), now).await;
+        if matches!(first, Ok(true)) {
+            self.say(id, Notice::TimeRunsOut { left }).await;
         }
     }
 
@@ -256,8 +282,8 @@ impl Gateway {
         match verdict.map(|doc| doc.verdict) {
             Some(Verdict::Closed { reason, code, by }) => self.was_closed(id, reason, code, &by).await,
             Some(Verdict::Start { .. }) if self.is_overdue(&decision) => {
-                let find_out =
-                    vec!["No worker ever told how it ended. Look at the target itself before asking again.".into()];
+                let never = "No worker ever told how it ended.".to_owned();
+                let find_out = std::iter::once(never).chain(find_out(decision.decision())).collect();
                 self.part(id, State::Unknown, Notice::UnknownOutcome { find_out }).await;
             }
             Some(Verdict::Start { .. }) => {
@@ -286,7 +312,7 @@ impl Gateway {
         }
     }
 
-    fn is_overdue(&self, decision: &DecisionBytes) -> bool {
+    pub(crate) fn is_overdue(&self, decision: &DecisionBytes) -> bool {
         self.parts().clock.now().since(decision.decision().expires_at) > OVERDUE
     }
 
@@ -388,7 +414,8 @@ impl Gateway {
     async fn ended(&self, id: InvocationId, outcome: Outcome, papers: &Papers) {
         self.show_dry_effect(id, papers).await;
         let hidden = self.with_view(id, |view| view.output.hidden()).unwrap_or(0);
-        self.part(id, state_after(&outcome), notice(outcome, hidden)).await;
+        let ways = self.with_view(id, |view| find_out(view.decision.decision())).unwrap_or_default();
+        self.part(id, state_after(&outcome), notice(outcome, hidden, ways)).await;
     }
 
     /// Without `--apply` the effect is the answer.
@@ -410,10 +437,10 @@ fn looks_per_fate() -> u32 {
     u32::try_from(FATE_EVERY.as_millis() / LOOK_EVERY.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn notice(outcome: Outcome, hidden_lines: u64) -> Notice {
+fn notice(outcome: Outcome, hidden_lines: u64, ways: Vec<String>) -> Notice {
     match (outcome.ending, outcome.refusal) {
         (Ending::NotRun, Some(refusal)) => Notice::Refused { refusal, typed: None },
-        (Ending::Unknown, _) => Notice::UnknownOutcome { find_out: outcome.notes },
+        (Ending::Unknown, _) => Notice::UnknownOutcome { find_out: outcome.notes.into_iter().chain(ways).collect() },
         (ending, _) => Notice::Finished(Finished {
             ending,
             exit: outcome.exit,

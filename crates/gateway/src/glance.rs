@@ -24,6 +24,8 @@ pub(crate) struct Glance {
     pub(crate) decision: DecisionBytes,
     pub(crate) thread: ThreadId,
     pub(crate) requester: String,
+    /// The channel it was asked in.
+    pub(crate) channel: Option<String>,
 }
 
 impl Glance {
@@ -34,6 +36,7 @@ impl Glance {
             decision: view.decision.clone(),
             thread: view.thread.clone(),
             requester: view.requester.clone(),
+            channel: view.receipt.channel.clone(),
         }
     }
 }

@@ -8,26 +8,34 @@
 //! over a request, tells its thread and clears it. When that one is gone, another takes over.
 
 mod asking;
+mod cancel;
 mod clocks;
+mod control;
 mod farewell;
+mod find_out;
 mod follow;
 mod glance;
 pub mod installed;
+mod line;
 mod manifest;
 mod own;
 mod receive;
+mod reconcile;
 mod records;
 mod shadow;
 mod sweep;
+mod undo;
 mod unserved;
 mod view;
 mod vote;
 mod watch;
 
 use async_trait::async_trait;
+use countersign_audit::control::ControlLog;
 use countersign_audit::log::AuditLog;
-use countersign_chat::{Answer, Chat, ChatError, Gate, Inbound, Notice, ThreadId};
+use countersign_chat::{Answer, Chat, ChatError, Gate, Inbound, Notice, ThreadId, Typed};
 use countersign_core::id::InvocationId;
+use countersign_core::refusal::Refusal;
 use countersign_core::seal::{Sealer, Verifier};
 use countersign_core::time::Clock;
 use countersign_identity::Directory;
@@ -79,6 +87,8 @@ pub struct Gateway(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
+    /// Which freezes are on, as the fate store says.
+    control: ControlLog,
     /// What people look at, by invocation. Rebuilt from sealed records after a restart.
     views: Mutex<BTreeMap<InvocationId, View>>,
     /// Which invocations a task follows.
@@ -89,7 +99,8 @@ impl Gateway {
     /// Starts sweeping, which takes up first what no gateway looks after.
     #[must_use]
     pub fn start(parts: Parts) -> Self {
-        let gateway = Self(Arc::new(Inner { parts, views: Mutex::default(), followed: Mutex::default() }));
+        let control = parts.log.control();
+        let gateway = Self(Arc::new(Inner { parts, control, views: Mutex::default(), followed: Mutex::default() }));
         let sweeper = gateway.clone();
         gateway.0.parts.tasks.spawn(async move { sweeper.sweep().await });
         gateway
@@ -97,6 +108,10 @@ impl Gateway {
 
     fn parts(&self) -> &Parts {
         &self.0.parts
+    }
+
+    fn control(&self) -> &ControlLog {
+        &self.0.control
     }
 
     /// What is shown of an invocation, changed in place. The lock is never held across an await.
@@ -148,5 +163,9 @@ impl Gate for Gateway {
             Inbound::Typed(typed) => Box::pin(self.typed(typed)).await,
             Inbound::Clicked(clicked) => self.clicked(clicked).await,
         }
+    }
+
+    async fn refuse(&self, typed: Typed, why: Refusal) -> Answer {
+        Box::pin(self.typed_without(typed, why)).await
     }
 }

@@ -22,7 +22,7 @@ impl Gateway {
                 Ok(rows) => Answer::Said(Notice::Help { rows }),
                 Err(refusal) => self.refused(asker, *refusal).await,
             },
-            Countersign::Catalog => listed("Catalog", self.catalog()),
+            Countersign::Catalog => listed("What you can use", self.catalog(asker)),
             Countersign::Pending => match self.waiting().await {
                 Ok(items) => Answer::Said(Notice::Pending { items }),
                 Err(refusal) => self.refused(asker, *refusal).await,
@@ -31,6 +31,9 @@ impl Gateway {
             Countersign::Status(which) => self.status(asker, &which).await,
             Countersign::Logs(which) => self.logs(asker, &which).await,
             Countersign::Cancel(which) => self.cancel_by_text(asker, &which).await,
+            Countersign::Freeze { env, why } => self.freeze(asker, env, why).await,
+            Countersign::Freezes => self.freezes().await,
+            Countersign::Reconcile { which, happened, note } => self.reconcile(asker, &which, happened, note).await,
             Countersign::CanI(command) => self.can_i(asker, &command),
             Countersign::WhoCan(command) => self.who_can(asker, &command),
         }
@@ -53,10 +56,7 @@ impl Gateway {
         let mut rows: Vec<Row> = dishes.into_iter().map(|dish| Row::new(dish.label, dish.says)).collect();
         if topic.is_none() {
             if rows.is_empty() {
-                rows.push(Row::new(
-                    "nothing yet",
-                    "no role of yours permits anything here; ask whoever keeps rbac.yaml",
-                ));
+                rows.push(nothing_yet());
             }
             rows.extend([
                 Row::new("without --apply", "shows what would happen, changes nothing"),
@@ -65,25 +65,28 @@ impl Gateway {
                 Row::new("/countersign can-i COMMAND", "whether you may, and who must agree"),
                 Row::new("/countersign who-can COMMAND", "who could run it, and who could agree"),
                 Row::new("/countersign pending | status ID | logs ID | cancel ID", "about requests"),
+                Row::new(
+                    "/countersign freeze ENV WHY",
+                    "stops all changes there, or `everywhere`; alone it lists what is frozen",
+                ),
+                Row::new(
+                    "/countersign reconcile ID happened | did-not",
+                    "says how a request ended whose outcome is unknown",
+                ),
                 Row::new("/countersign catalog | whoami", "about targets and about you"),
             ]);
         }
         Ok(rows)
     }
 
-    fn catalog(&self) -> Vec<Row> {
-        let policy = self.parts().policy.current();
-        let vocabulary = policy.vocabulary();
-        let clusters = vocabulary.clusters.iter().map(|(name, cluster)| {
-            Row::new(
-                format!("cluster {name}"),
-                format!("environment {}, namespace {} by default", cluster.env, cluster.namespace),
-            )
-        });
-        let commands = vocabulary.commands.values().map(|command| {
-            Row::new(format!("/{}", command.name), format!("{} ({})", command.description, command.tier))
-        });
-        clusters.chain(commands).collect()
+    /// The entries of the catalog that this person can use.
+    fn catalog(&self, asker: &Asker) -> Vec<Row> {
+        let dishes = menu::usable(&self.parts().policy.current(), &self.asked_by(asker));
+        let mut rows: Vec<Row> = dishes.into_iter().map(|dish| Row::new(dish.label, dish.says)).collect();
+        if rows.is_empty() {
+            rows.push(nothing_yet());
+        }
+        rows
     }
 
     /// What waits for people, whichever gateway looks after it.
@@ -115,7 +118,7 @@ impl Gateway {
     }
 
     /// Finds the one live request that a reference means.
-    async fn find(&self, which: &Reference) -> Result<(InvocationId, Papers), Box<Refusal>> {
+    pub(crate) async fn find(&self, which: &Reference) -> Result<(InvocationId, Papers), Box<Refusal>> {
         let digits = which.as_str().replace('-', "");
         let open = self.parts().queue.open().await.map_err(|error| Box::new(error.refusal()))?;
         let mut found = open.into_iter().filter(|id| id.to_string().replace('-', "").ends_with(&digits));
@@ -139,15 +142,21 @@ impl Gateway {
             Err(refusal) => Err(refusal),
         };
         match glance {
-            Ok(glance) => listed(
-                "Status",
-                vec![
+            Ok(glance) => {
+                let mut rows = vec![
                     Row::new("request", glance.card.invocation.to_string()),
                     Row::new("command", glance.card.argv.to_string()),
                     Row::new("asked by", glance.requester),
                     Row::new("state", glance.state.phrase()),
-                ],
-            ),
+                ];
+                if let Ok(Some(waiting)) = self.parts().queue.waiting(glance.card.invocation).await
+                    && let Some(holder) = waiting.holder
+                {
+                    rows.push(Row::new("waits for", format!("request {}, place {}", holder.short(), waiting.position)));
+                }
+                rows.extend(self.frozen(glance.decision.decision()).await.map(|no| Row::new("frozen", no.to_string())));
+                listed("Status", rows)
+            }
             Err(refusal) => self.refused(asker, *refusal).await,
         }
     }
@@ -169,7 +178,7 @@ impl Gateway {
 
     async fn cancel_by_text(&self, asker: &Asker, which: &Reference) -> Answer {
         let cancelled = match self.find(which).await {
-            Ok((id, papers)) => self.cancel(id, &asker.principal, &papers).await,
+            Ok((id, papers)) => self.cancel(id, &asker.principal, &asker.typed.account, &papers).await,
             Err(refusal) => Err(refusal),
         };
         match cancelled {
@@ -197,6 +206,10 @@ impl Gateway {
         let title = if found.at_once.is_empty() && found.if_agreed.is_empty() { "Nobody" } else { "Who can" };
         listed(title, std::iter::once(Row::new("command", command.argv().to_string())).chain(rows).collect())
     }
+}
+
+fn nothing_yet() -> Row {
+    Row::new("nothing yet", "no role of yours permits anything here; ask whoever keeps rbac.yaml")
 }
 
 fn no_such_request() -> Refusal {

@@ -36,6 +36,16 @@ pub(crate) struct Asker {
 impl Gateway {
     pub(crate) async fn typed(&self, typed: Typed) -> Answer {
         let (typed, manifest) = manifest::apart(typed);
+        self.came(typed, manifest).await
+    }
+
+    /// A line whose manifest could not be brought, and why.
+    pub(crate) async fn typed_without(&self, typed: Typed, why: Refusal) -> Answer {
+        let (typed, _) = manifest::apart(typed);
+        self.came(typed, Err(Box::new(why))).await
+    }
+
+    async fn came(&self, typed: Typed, manifest: Result<Option<Attachment>, Box<Refusal>>) -> Answer {
         let parts = self.parts();
         let account = &typed.account;
         let origin =
@@ -131,6 +141,11 @@ impl Gateway {
         let it = Invocation::receive(receipt, asker.principal.clone(), Subject::Command(Box::new(command)));
         let ruling = it.decide(policy.as_ref(), &facts, &[]);
         if let Some(refusal) = decision_of(&ruling).and_then(unserved) {
+            return self.refused(&asker, refusal).await;
+        }
+        if let Some(decision) = decision_of(&ruling)
+            && let Some(refusal) = self.frozen(decision).await
+        {
             return self.refused(&asker, refusal).await;
         }
         match ruling {

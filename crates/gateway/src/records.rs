@@ -9,6 +9,7 @@ use countersign_audit::writer::WriteError;
 use countersign_chat::Typed;
 use countersign_core::ballot::Ballot;
 use countersign_core::command::Command;
+use countersign_core::control::Freeze;
 use countersign_core::effect::Effect;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Cleared, Invocation, Pending};
@@ -107,13 +108,31 @@ pub(crate) fn record_click(id: InvocationId, who: Actor, button: &str, refusal: 
 }
 
 /// A no after people were asked; its fate is written.
-pub(crate) fn record_ended(id: InvocationId, refusal: &Refusal) -> Event {
+pub(crate) fn record_ended(id: InvocationId, refusal: &Refusal, who: Option<Actor>) -> Event {
     let kind = match refusal.code() {
         Code::Expired => Kind::Expired,
         Code::Cancelled => Kind::Cancelled,
         _ => Kind::Refused,
     };
-    Event::about(kind, id).refusing(refusal)
+    Event { actor: who, ..Event::about(kind, id).refusing(refusal) }
+}
+
+/// Somebody stops what runs. How that went is the worker's outcome.
+pub(crate) fn record_stopped(id: InvocationId, who: Actor) -> Event {
+    Event::about(Kind::Cancelled, id).by(who).detail("while", "running")
+}
+
+/// Changes are stopped from here on.
+pub(crate) fn record_freeze(freeze: &Freeze, who: Actor) -> Event {
+    let event = Event::about(Kind::Freeze, freeze.invocation).by(who);
+    let place = freeze.env.clone().unwrap_or_else(|| "everywhere".to_owned());
+    Event { why: Some(freeze.why.clone()), ..event }.detail("freeze", freeze.epoch.to_string()).detail("where", place)
+}
+
+/// A person found out how a run ended that nobody saw the end of.
+pub(crate) fn record_reconciled(id: InvocationId, who: Actor, happened: bool, note: Option<String>) -> Event {
+    let event = Event::about(Kind::Reconciled, id).by(who).detail("happened", if happened { "yes" } else { "no" });
+    Event { why: note, ..event }
 }
 
 /// The answer when a record could not be made durable.

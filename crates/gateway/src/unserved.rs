@@ -11,8 +11,8 @@ use countersign_core::refusal::{Code, Refusal};
 /// What was decided, as the no that it ends with; `None` when a worker can run it.
 pub(crate) fn unserved(decision: &Decision) -> Option<Refusal> {
     match &decision.tool {
-        Tool::Kubectl | Tool::Custom(_) => return None,
-        Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Silence => {}
+        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Silence | Tool::Custom(_) => return None,
+        Tool::Tf | Tool::Deploy => {}
     }
     let nobody = Quorum::none().to_string();
     let asked: Vec<&str> =

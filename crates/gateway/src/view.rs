@@ -1,8 +1,10 @@
 //! What people see of one invocation: everything its card is drawn from.
 
+use crate::undo;
 use countersign_chat::{Card, Cast, Choice, EffectView, Fold, FoldLimits, Notice, RuleProgress, State, ThreadId};
 use countersign_core::decision::DecisionBytes;
 use countersign_core::digest::Digest;
+use countersign_core::id::InvocationId;
 use countersign_core::input::Input;
 use countersign_core::invocation::Receipt;
 use countersign_core::policy::Confirmation;
@@ -46,6 +48,8 @@ pub(crate) struct View {
     /// The work as it was offered last: a queue that lost everything gets it again, so that a
     /// worker finds the fate it left.
     pub(crate) offered: Option<Offer>,
+    /// Whom it waits for and its place in the line, as people were told last.
+    pub(crate) line: Option<(InvocationId, u32)>,
     /// What is known of trouble on the way.
     pub(crate) trouble: Trouble,
     /// One card at a time, so that an older one never comes last.
@@ -111,6 +115,7 @@ impl View {
             no: None,
             is_left: false,
             offered: None,
+            line: None,
             trouble: Trouble::default(),
             showing: Arc::default(),
             farewell: None,
@@ -147,6 +152,7 @@ impl View {
                 buttons
             }
             State::Previewing | State::Cleared | State::Queued | State::Running => vec![Choice::Cancel],
+            State::Done { exit: 0 } if undo::line(self.decision.decision()).is_some() => vec![Choice::Undo],
             State::Done { .. }
             | State::TimedOut
             | State::Refused

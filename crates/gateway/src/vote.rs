@@ -1,7 +1,7 @@
 //! Buttons: every click is answered and recorded, also the wrong ones.
 
 use crate::Gateway;
-use crate::asking::{End, only_looks, progress_of};
+use crate::asking::progress_of;
 use crate::glance::Glance;
 use crate::records::{self, unwritten};
 use countersign_audit::event::Actor;
@@ -9,11 +9,10 @@ use countersign_audit::fate::{Reason, Verdict};
 use countersign_chat::{Answer, Button, Clicked, Notice, State};
 use countersign_core::ballot::{Ballot, Vote};
 use countersign_core::decision::DecisionBytes;
-use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Invocation, Resumed};
 use countersign_core::principal::Principal;
-use countersign_core::refusal::{Code, Refusal, shown};
-use countersign_queue::{Cancelled, Cast, Papers};
+use countersign_core::refusal::{Code, Refusal};
+use countersign_queue::{Cast, Papers};
 
 /// The longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 500;
@@ -44,7 +43,10 @@ impl Gateway {
         let parts = self.parts();
         let papers = parts.queue.papers(clicked.invocation).await.map_err(|error| Box::new(error.refusal()))?;
         if matches!(clicked.button, Button::Cancel) {
-            return self.cancel(clicked.invocation, &voter, &papers).await;
+            return self.cancel(clicked.invocation, &voter, &clicked.account, &papers).await;
+        }
+        if matches!(clicked.button, Button::Undo) {
+            return self.undo(clicked, &papers).await;
         }
         let (asked, glance) = self.still_asked(clicked, &papers).await?;
         match &clicked.button {
@@ -62,7 +64,8 @@ impl Gateway {
                 let reason = reason.as_ref().map(|text| text.chars().take(LONGEST_REASON).collect());
                 self.vote(asked, &voter, clicked, Vote::Reject, reason).await
             }
-            Button::Cancel => self.cancel(clicked.invocation, &voter, &papers).await,
+            Button::Cancel => self.cancel(clicked.invocation, &voter, &clicked.account, &papers).await,
+            Button::Undo => self.undo(clicked, &papers).await,
         }
     }
 
@@ -225,59 +228,6 @@ impl Gateway {
             }
         }
     }
-
-    async fn stop_work(&self, id: InvocationId) -> Result<Cancelled, Box<Refusal>> {
-        let hint = self.parts().queue.cancel(id).await.map_err(|error| Box::new(error.refusal()))?;
-        tracing::info!(invocation.id = %id, "A cancellation was asked for and met {hint:?}");
-        Ok(hint)
-    }
-
-    /// The requester takes it back, or an approver stops it: before the start by fate, after it by
-    /// asking the worker.
-    pub(crate) async fn cancel(
-        &self,
-        id: InvocationId,
-        who: &Principal,
-        papers: &Papers,
-    ) -> Result<Answer, Box<Refusal>> {
-        let Some(glance) = self.glance(id, papers).await else { return Err(Box::new(unknown())) };
-        if glance.state.is_final() {
-            return Err(Box::new(decided(&glance.state.phrase())));
-        }
-        let decision = glance.decision.decision();
-        let approver = matches!(self.resumed(id, papers), Some(Resumed::Asked(asked)) if eligible(&asked, who).is_ok());
-        if decision.requester != who.id && !approver {
-            return Err(Box::new(Refusal::new(
-                Code::ApproverNotEligible,
-                "only the requester, or somebody who may approve it, can cancel this",
-                "Ask one of them.",
-            )));
-        }
-        let refusal = Refusal::new(
-            Code::Cancelled,
-            format!("cancelled by {}", shown(&who.name)),
-            "Ask again if it is still wanted.",
-        );
-        // A look that runs has no fate to be closed: the worker stops it. Of everything else fate
-        // knows first, so that nobody who dies here leaves work that is neither wanted nor closed.
-        let looks = only_looks(decision);
-        let runs = looks && self.stop_work(id).await? == Cancelled::AfterStart;
-        if !runs {
-            match self.end(id, &decision.pool, refusal).await {
-                End::Over => {
-                    if !looks && let Err(refusal) = self.stop_work(id).await {
-                        tracing::warn!(invocation.id = %id, "Cancelled work stays in the queue for a worker to drop: {refusal}");
-                    }
-                    return Ok(Answer::Said(Notice::Cancelled { who: who.name.clone(), was_running: false }));
-                }
-                End::Started => drop(self.stop_work(id).await?),
-                End::Unwritten => return Err(Box::new(not_cancelled())),
-            }
-        }
-        let notice = Notice::Cancelled { who: who.name.clone(), was_running: true };
-        self.say_in(id, &glance.thread, notice.clone()).await;
-        Ok(Answer::Said(notice))
-    }
 }
 
 fn not_acknowledged() -> Refusal {
@@ -285,14 +235,6 @@ fn not_acknowledged() -> Refusal {
         Code::QueueUnavailable,
         "the queue did not answer, so nobody can say whether this counts",
         "Press it again: it counts once, and if it has counted you are told so.",
-    )
-}
-
-fn not_cancelled() -> Refusal {
-    Refusal::new(
-        Code::AuditUnavailable,
-        "the cancellation could not be written, so it does not hold yet",
-        "Press it again; if it stays, tell the operators.",
     )
 }
 
@@ -313,7 +255,7 @@ fn may_confirm(asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<R
 }
 
 /// Whether the person is in a group that some rule of the decision asks.
-fn eligible(asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<Refusal>> {
+pub(crate) fn eligible(asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<Refusal>> {
     let rules = &asked.decision().decision().rules;
     let quorums: Vec<countersign_core::quorum::Quorum> =
         rules.iter().filter_map(|rule| rule.quorum.parse().ok()).collect();
@@ -336,7 +278,7 @@ fn eligible(asked: &Invocation<Asked>, voter: &Principal) -> Result<(), Box<Refu
     ))
 }
 
-fn unknown() -> Refusal {
+pub(crate) fn unknown() -> Refusal {
     Refusal::new(Code::UnknownButton, "this request is no longer known", "Ask again.")
 }
 
@@ -348,6 +290,6 @@ fn expired() -> Refusal {
     Refusal::new(Code::Expired, "the time for this request is over", "Ask again; the approvals given so far are void.")
 }
 
-fn decided(phrase: &str) -> Refusal {
+pub(crate) fn decided(phrase: &str) -> Refusal {
     Refusal::new(Code::AlreadyDecided, format!("this is decided already: {phrase}"), "Ask again if it is still wanted.")
 }

@@ -217,6 +217,13 @@ fn kill_user(user: u32) {
     }
 }
 
+/// Asks every descendant to end (SIGTERM). What it starts meanwhile is met by the kill that follows.
+pub(crate) fn ask_all_to_end() {
+    for (pid, _) in descendants() {
+        drop(sys::kill(pid, libc::SIGTERM));
+    }
+}
+
 /// Kills every descendant until none is left; the launcher, as their subreaper, is the parent of every orphan. A user
 /// of the job's own is killed as a whole.
 pub(crate) fn end_all(signals: &OwnedFd, user: Option<u32>, note: &mut dyn FnMut(Waited)) {

@@ -1,4 +1,5 @@
-//! The first process of a strict jail: builds the inside, starts the command, reaps, forwards TERM and INT.
+//! The first process of a strict jail: builds the inside, starts the command, reaps, passes INT on to the command
+//! and TERM to everything inside.
 //!
 //! **Invariant:** when it ends, for whatever reason, the kernel kills every process of the job; it ends with the command,
 //! with the launcher, or when a step fails.
@@ -110,10 +111,21 @@ fn reap_until(command: libc::pid_t, signals: &OwnedFd) -> io::Result<Exit> {
         }
         rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(signals, PollFlags::IN)], None))?;
         while let Some(signal) = sys::next_signal(signals.as_fd()) {
-            if signal != libc::SIGCHLD {
-                sys::kill(command, signal)?; // the command is not reaped yet, so the id is its own
+            match signal {
+                libc::SIGCHLD => {}
+                libc::SIGTERM => ask_all_to_end()?,
+                _ => sys::kill(command, signal)?, // the command is not reaped yet, so the id is its own
             }
         }
+    }
+}
+
+/// SIGTERM to everything inside. The kernel spares whoever sends it (kill(2), pid -1), and nothing else is left to tell
+/// when the last of them has gone.
+fn ask_all_to_end() -> io::Result<()> {
+    match sys::kill(-1, libc::SIGTERM) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        told => told,
     }
 }
 

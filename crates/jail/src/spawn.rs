@@ -187,7 +187,7 @@ fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
 }
 
 impl Link {
-    /// Asks the command to end (SIGTERM to the command itself).
+    /// Asks everything inside to end (SIGTERM).
     ///
     /// # Errors
     /// The launcher is gone, which means the job is.

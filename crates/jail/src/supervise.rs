@@ -19,7 +19,7 @@ use crate::status::{End, Exit, SetupError, Status, refuse};
 use crate::sys::{self, Waited};
 use crate::wire::{Note, Wire};
 
-/// The control byte that asks the command to end (SIGTERM).
+/// The control byte that asks everything inside to end (SIGTERM).
 pub const TERMINATE: u8 = b'T';
 /// The control byte that interrupts the command (SIGINT).
 pub const INTERRUPT: u8 = b'I';
@@ -118,9 +118,20 @@ impl Job<'_> {
         let mut byte = [0];
         seen.link_closed = rustix::io::retry_on_intr(|| rustix::io::read(&self.link, &mut byte)) != Ok(1);
         match byte {
-            [TERMINATE] => self.signal(libc::SIGTERM),
+            [TERMINATE] => self.ask_all_to_end(),
             [INTERRUPT] => self.signal(libc::SIGINT),
             _ => self.signal(libc::SIGKILL),
+        }
+    }
+
+    /// Init tells everybody inside; without one we are the parent of them all.
+    fn ask_all_to_end(&self) -> io::Result<()> {
+        match self.family {
+            Family::Namespace => self.signal(libc::SIGTERM),
+            Family::Adopted => {
+                direct::ask_all_to_end();
+                Ok(())
+            }
         }
     }
 

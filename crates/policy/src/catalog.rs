@@ -5,13 +5,14 @@
 
 use countersign_command::{CustomCommand, Vocabulary};
 use countersign_core::tier::{Isolation, Tier};
-use countersign_core::warrant::CredentialClass;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+mod credentials;
 mod targets;
 
+pub use credentials::{Credential, Credentials, Impersonate, Origin, VaultEngine};
 pub use targets::{Alertmanager, Profile, Project, Repository, Rollout, Service, Stack};
 
 /// catalog.yaml.
@@ -162,35 +163,6 @@ pub struct Cluster {
     pub namespace: String,
     /// One credential a tier, and one for previews.
     pub credentials: Credentials,
-}
-
-/// References to a target's credentials; a missing one means that nothing of that tier can run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Credentials {
-    /// Can read.
-    pub read: Option<Reference>,
-    /// Can read what is secret, and cannot write.
-    pub sensitive: Option<Reference>,
-    /// Can ask for a dry run, and cannot write.
-    pub preview: Option<Reference>,
-    /// Can change.
-    pub change: Option<Reference>,
-    /// Can remove.
-    pub destructive: Option<Reference>,
-}
-
-impl Credentials {
-    /// The credential of this class.
-    #[must_use]
-    pub const fn of(&self, class: CredentialClass) -> Option<&Reference> {
-        match class {
-            CredentialClass::Read => self.read.as_ref(),
-            CredentialClass::Sensitive => self.sensitive.as_ref(),
-            CredentialClass::Preview => self.preview.as_ref(),
-            CredentialClass::Change => self.change.as_ref(),
-            CredentialClass::Destructive => self.destructive.as_ref(),
-        }
-    }
 }
 
 /// Where a secret or a certificate is: `file:/absolute/path` or `env:NAME`.

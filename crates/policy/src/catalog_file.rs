@@ -18,6 +18,8 @@ use std::time::Duration;
 mod alertmanagers;
 mod clusters;
 mod commands;
+mod credentials;
+mod endpoint;
 mod kinds;
 mod place;
 mod profiles;

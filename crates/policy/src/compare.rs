@@ -13,10 +13,13 @@ mod outcome;
 mod people;
 mod probes;
 mod resources;
+mod usable;
 
 pub(crate) use acts::{targets, usual};
 pub use grouped::{Comparison, Difference};
 pub use outcome::Direction;
+
+pub(crate) use usable::Usable;
 
 use crate::policy::Policy;
 pub(crate) use outcome::Outcome;

@@ -14,7 +14,7 @@ use casbin::{CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 use countersign_core::action::Resource;
 use countersign_core::principal::Principal;
 use countersign_core::tier::Tier;
-use index::{Index, Set, Sought};
+use index::{Index, Permissions, Runs, Sought};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
@@ -52,7 +52,7 @@ pub(crate) struct Engine {
 /// Somebody, as the lines name people.
 pub(crate) struct Asker {
     names: String,
-    about: Set,
+    about: Runs,
 }
 
 /// Why there is no engine.
@@ -150,13 +150,26 @@ impl Engine {
             env: sight.env.unwrap_or(UNKNOWN_ENV),
             resource: resource.as_str(),
         };
-        let lines =
-            if self.whole { self.index.lines().iter().collect() } else { self.index.candidates(&asker.about, sought) };
+        if self.whole {
+            return self.decide(&self.index.lines().iter().collect::<Vec<_>>(), asker, sought);
+        }
+        let found = self.index.candidates(&asker.about, sought, Permissions::First);
+        match self.decide(&found.lines, asker, sought) {
+            // One permission is enough to say yes; to say no, casbin has seen all of them.
+            Verdict::Nothing if found.more => {
+                self.decide(&self.index.candidates(&asker.about, sought, Permissions::All).lines, asker, sought)
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// What casbin says about these lines.
+    fn decide(&self, lines: &[&Line], asker: &Asker, sought: Sought<'_>) -> Verdict {
         if lines.is_empty() {
             return Verdict::Nothing;
         }
         let Ok(mut enforcer) = self.enforcer.lock() else { return Verdict::Broken };
-        if !put(&mut enforcer, &lines) {
+        if !put(&mut enforcer, lines) {
             return Verdict::Broken;
         }
         let request = (asker.names.as_str(), sought.tool, sought.verb, sought.tier, sought.env, sought.resource);

@@ -3,7 +3,7 @@
 //! **Invariant:** every refusal of this crate names a rule, and foreign text in it is harmless.
 
 use crate::floor::{Least, Reach};
-use crate::rbac::{Deny, Freeze, Holder, Pass, Protected, Rbac};
+use crate::rbac::{Deny, Freeze, Holder, Pass, Permission, Protected, Rbac};
 use crate::rbac_file::narrowed;
 use crate::selector::Sight;
 use countersign_core::command::Command;
@@ -12,7 +12,7 @@ use countersign_core::refusal::{Code, Refusal, shown};
 use countersign_core::tier::Tier;
 use countersign_core::warrant::CredentialClass;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule that decides when no line is about the request.
 pub(crate) const DEFAULT_DENY: &str = "default-deny";
@@ -103,12 +103,16 @@ pub(crate) fn not_allowed(command: &Command, principal: &Principal, rbac: &Rbac,
     Refusal::new(Code::NotAllowed, sentence, hint).by_rule(DEFAULT_DENY)
 }
 
-fn held(principal: &Principal, rbac: &Rbac) -> BTreeSet<String> {
-    let mine = |holder: &Holder| match holder {
+/// Whether a binding is about this person.
+pub(crate) fn is_held_by(holder: &Holder, principal: &Principal) -> bool {
+    match holder {
         Holder::Group(group) => principal.groups.contains(group),
         Holder::Subject(subject) => *subject == principal.id.to_string(),
-    };
-    let bindings = rbac.bindings.iter().filter(|binding| mine(&binding.holder));
+    }
+}
+
+fn held(principal: &Principal, rbac: &Rbac) -> BTreeSet<String> {
+    let bindings = rbac.bindings.iter().filter(|binding| is_held_by(&binding.holder, principal));
     bindings.map(|binding| binding.role.clone()).collect()
 }
 
@@ -126,14 +130,20 @@ fn needed(rbac: &Rbac, sight: &Sight<'_>) -> Option<String> {
 
 /// Groups with a binding that could permit it.
 fn givers(rbac: &Rbac, sight: &Sight<'_>) -> Vec<String> {
+    // Many bindings share a few roles, so each role is looked through once.
+    let roles: BTreeMap<&str, Vec<&Permission>> = rbac
+        .roles
+        .iter()
+        .map(|(name, role)| (name.as_str(), role.allow.iter().filter(|one| one.selector.touches(sight)).collect()))
+        .collect();
     let mut groups = BTreeSet::new();
     for binding in &rbac.bindings {
         let Holder::Group(group) = &binding.holder else {
             continue;
         };
-        let permissions = rbac.roles.get(&binding.role).map(|role| role.allow.as_slice());
-        let narrow = permissions.unwrap_or_default().iter().filter_map(|one| narrowed(one, binding));
-        if narrow.into_iter().any(|selector| selector.touches(sight)) {
+        let mut narrow =
+            roles.get(binding.role.as_str()).into_iter().flatten().filter_map(|one| narrowed(one, binding));
+        if narrow.any(|selector| selector.touches(sight)) {
             groups.insert(format!("`{group}`"));
         }
     }

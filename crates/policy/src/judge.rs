@@ -9,7 +9,7 @@ use crate::explain;
 use crate::policy::Policy;
 use crate::rbac::{Approval, OWNERS, SENSITIVE};
 use crate::selector::Sight;
-use countersign_core::action::Resource;
+use countersign_core::action::{Resource, Scope};
 use countersign_core::command::{Command, Tool};
 use countersign_core::policy::{Allowance, Confirmation, Factor, Facts, Judgement, Request, Rule};
 use countersign_core::refusal::Refusal;
@@ -75,7 +75,7 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
 /// The entry that the command is about; scope and catalog must say the same.
 fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<Refusal>> {
     let catalog = &policy.catalog;
-    let Some((place, credentials)) = entry(catalog, command) else {
+    let Some((place, credentials)) = entry(catalog, command.tool(), &command.action().scope) else {
         return Err(explain::unknown_target(command, &entries(catalog, command.tool())).into());
     };
     if command.action().scope.env.as_ref() != Some(&place.env) {
@@ -86,10 +86,14 @@ fn target<'p>(policy: &'p Policy, command: &Command) -> Result<Target<'p>, Box<R
     Ok(Target { stage, place, credentials })
 }
 
-fn entry<'p>(catalog: &'p Catalog, command: &Command) -> Option<(&'p Place, Option<&'p Credentials>)> {
-    let scope = &command.action().scope;
+/// Where a command of this tool and scope counts, and what it runs with.
+pub(crate) fn entry<'p>(
+    catalog: &'p Catalog,
+    tool: &Tool,
+    scope: &Scope,
+) -> Option<(&'p Place, Option<&'p Credentials>)> {
     let name = scope.target.as_ref();
-    Some(match command.tool() {
+    Some(match tool {
         Tool::Kubectl => {
             let one = catalog.clusters.get(name?)?;
             (&one.place, Some(&one.credentials))

@@ -31,6 +31,7 @@ pub mod reader;
 pub mod schema;
 mod selector;
 pub mod shadow;
+mod stewards;
 pub mod told;
 pub mod who;
 pub mod yaml;

@@ -3,8 +3,12 @@
 //! **Invariant:** every word is a decision for exactly this person now; what they may not do is not
 //! offered.
 
+mod targets;
+
+pub use targets::usable;
+
 use crate::answer::{Answer, Asker, Decision, ask, decide};
-use crate::compare::{targets, usual};
+use crate::compare::usual;
 use crate::policy::Policy;
 use countersign_command::suggest;
 use countersign_core::command::Tool;
@@ -83,7 +87,7 @@ fn dish(policy: &Policy, asker: &Asker, tool: &Tool) -> Option<Dish> {
 /// "at once in dev, with 1 of sre in prod".
 fn by_place(policy: &Policy, asker: &Asker, tool: &Tool, tier: Tier, sensitivity: Sensitivity) -> String {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for target in targets(policy.vocabulary()).into_iter().filter(|target| target.tool == *tool) {
+    for target in crate::compare::targets(policy.vocabulary()).into_iter().filter(|target| target.tool == *tool) {
         let Some(command) = usual(&target, tier, sensitivity) else { continue };
         let answer = decide(policy, asker, &command);
         if let Some(how) = how(&answer) {

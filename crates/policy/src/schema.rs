@@ -55,6 +55,11 @@ pub fn schema(file: File) -> String {
     if let Value::Object(object) = object(keys) {
         root.extend(object);
     }
+    let mut shared = Map::new();
+    collect(Shape::Object(keys), &mut shared);
+    if !shared.is_empty() {
+        root.insert("$defs".to_owned(), Value::Object(shared));
+    }
     let mut text = serde_json::to_string_pretty(&root).expect("a map of strings is JSON");
     text.push('\n');
     text
@@ -93,9 +98,13 @@ enum Shape {
     Duration,
     Instant,
     List(&'static Shape),
+    /// One of several.
+    Either(&'static [Shape]),
     /// Free names to values of one shape.
     Named(&'static Shape),
     Object(&'static [Key]),
+    /// Stands once under this name, wherever it is taken.
+    Shared(&'static str, &'static Shape),
     Version,
 }
 
@@ -111,9 +120,11 @@ fn value(shape: Shape) -> Value {
         Shape::Whole(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhd]$" }),
         Shape::Instant => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T" }),
+        Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(|shape| value(*shape)).collect::<Vec<_>>() }),
         Shape::List(of) => json!({ "type": "array", "items": value(*of) }),
         Shape::Named(of) => json!({ "type": "object", "additionalProperties": value(*of) }),
         Shape::Object(keys) => object(keys),
+        Shape::Shared(name, _) => json!({ "$ref": format!("#/$defs/{name}") }),
         Shape::Version => json!({ "const": 1 }),
     }
 }
@@ -127,6 +138,25 @@ fn object(keys: &[Key]) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), described(key))).collect();
     let needed: Vec<&str> = keys.iter().filter(|key| key.needed).map(|key| key.name).collect();
     json!({ "type": "object", "additionalProperties": false, "required": needed, "properties": properties })
+}
+
+/// The shapes below that stand once under a name.
+fn collect(shape: Shape, shared: &mut Map<String, Value>) {
+    match shape {
+        Shape::List(of) | Shape::Named(of) => collect(*of, shared),
+        Shape::Either(shapes) => shapes.iter().for_each(|shape| collect(*shape, shared)),
+        Shape::Object(keys) => keys.iter().for_each(|key| collect(key.shape, shared)),
+        Shape::Shared(name, of) => drop(shared.entry(name).or_insert_with(|| value(*of))),
+        Shape::Text
+        | Shape::Word(_)
+        | Shape::Texts
+        | Shape::Tiers
+        | Shape::Bool
+        | Shape::Whole(..)
+        | Shape::Duration
+        | Shape::Instant
+        | Shape::Version => {}
+    }
 }
 
 fn described(key: &Key) -> Value {

@@ -62,15 +62,7 @@ fn what_was_parsed_is_understood_again_from_its_canonical_form() {
         "restart-report service=checkout --apply",
     ] {
         let command = parse(&policy, text);
-        let canonical = Canonical {
-            tool: command.tool(),
-            argv: command.argv(),
-            mode: command.mode(),
-            scope: &command.action().scope,
-            stdin: None,
-            filters: &[],
-        };
-        assert_eq!(policy.parse_again(&canonical).expect("it was parsed before"), command, "{text}");
+        assert_eq!(policy.parse_again(&Canonical::of(&command)).expect("it was parsed before"), command, "{text}");
     }
 }
 

@@ -179,8 +179,19 @@ pub enum Cancelled {
     BeforeClaim,
     /// A worker holds it and has not marked a start.
     BeforeStart,
-    /// A worker has marked the start; it stops at its next renewal.
+    /// A worker has marked the start; it stops when it hears of this, at its next renewal at the latest.
     AfterStart,
+}
+
+/// Work that waits for others of the same lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The lock.
+    pub lock: String,
+    /// Whose work has it now; `None` when it is free, or has just become so.
+    pub holder: Option<InvocationId>,
+    /// Its place in the line of those who wait; 1 is the next.
+    pub position: u32,
 }
 
 /// Work whose worker is gone after it marked the start, or after somebody cancelled it: look at the recorded outcome, then at
@@ -261,8 +272,12 @@ pub enum Topic {
     Pool(String),
     /// Documents, ballots, a cancellation or progress of this invocation.
     Invocation(InvocationId),
+    /// Somebody asked that work of this invocation be stopped.
+    Cancellation(InvocationId),
     /// Any document of any invocation.
     Board,
+    /// Something was added to the sequence that stops and allows changes.
+    Control,
 }
 
 /// Hints that something changed since the last look.

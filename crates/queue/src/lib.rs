@@ -14,7 +14,7 @@ pub mod redis;
 
 pub use doc::{
     Cancelled, Cast, Claim, Entry, JobKey, Kind, Load, News, Offer, Orphan, Page, Paper, Papers, Posted, Progress,
-    Reaped, Renewed, Repeat, Topic,
+    Reaped, Renewed, Repeat, Topic, Waiting,
 };
 pub use embedded::{EmbeddedQueue, OpenError};
 pub use error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};

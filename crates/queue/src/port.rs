@@ -9,7 +9,7 @@
 //! the step: it may still happen.
 
 use crate::doc::{
-    Cancelled, Cast, Claim, JobKey, News, Offer, Page, Paper, Papers, Posted, Progress, Reaped, Renewed, Topic,
+    Cancelled, Cast, Claim, JobKey, News, Offer, Page, Paper, Papers, Posted, Progress, Reaped, Renewed, Topic, Waiting,
 };
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
@@ -103,6 +103,20 @@ pub trait Dispatch: Send + Sync {
     /// [`Unavailable`].
     async fn cancel(&self, id: InvocationId) -> Result<Cancelled, Unavailable>;
 
+    /// What the run of an invocation waits for, while it is queued and has a lock. A courtesy to
+    /// whoever waits: by the time it is read it may be otherwise.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn waiting(&self, id: InvocationId) -> Result<Option<Waiting>, Unavailable>;
+
+    /// Tells whoever listens to [`Topic::Control`] to look now. A hint: they look by themselves as
+    /// well, and what they look at is not here.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn hint_control(&self) -> Result<(), Unavailable>;
+
     /// Looks for leases that ended. Claimed work goes back to its place in the queue; started
     /// work that only looks goes back at most twice; all other started or cancelled work is an
     /// [`Orphan`](crate::doc::Orphan), reported by every call until somebody settles it with
@@ -155,6 +169,13 @@ pub trait Work: Send + Sync {
     /// # Errors
     /// [`FinishError::Stale`]: somebody else has it, or it has ended.
     async fn finish(&self, key: JobKey, fence: Fence) -> Result<(), FinishError>;
+
+    /// Whose work of this pool some worker holds, or is still to be settled: what they left outside
+    /// is not abandoned yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn held(&self, pool: &str) -> Result<Vec<InvocationId>, Unavailable>;
 
     /// Gives back work that was not started; nobody gets it before `not_before`.
     ///

@@ -3,6 +3,8 @@
 //! **Invariant:** of a form whose ends depend on neighbouring bytes (base64 inside a longer
 //! text), the part that depends on the secret alone is listed.
 
+use crate::unescape::Unescape;
+use crate::wrap::Wrap;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::fmt::Write as _;
 use zeroize::Zeroizing;
@@ -12,13 +14,24 @@ const URI_RESERVED: &str = ";,/?:@&=+$#!'()*";
 
 type Form = Zeroizing<String>;
 
+/// What to look for in a stream: every form of `secret`, as it is read without line breaks, and as it is read without
+/// escapes. None is shorter than `shortest`, in bytes.
+pub(crate) fn patterns(secret: &str, shortest: usize) -> impl Iterator<Item = Vec<u8>> {
+    let readings = |form: Form| [Wrap::unwrapped(form.as_bytes()), Unescape::whole(form.as_bytes())];
+    forms(secret).into_iter().flat_map(readings).filter(move |pattern| pattern.len() >= shortest)
+}
+
 /// Every form of `secret`, itself first; some may be equal.
 pub(crate) fn forms(secret: &str) -> Vec<Form> {
     let mut forms = vec![Zeroizing::new(secret.to_owned())];
     for engine in [STANDARD, URL_SAFE] {
         forms.extend(base64_forms(secret.as_bytes(), &engine));
     }
-    forms.extend([hex(secret, false), hex(secret, true)]);
+    forms.extend(twice_base64(secret.as_bytes()));
+    for upper in [false, true] {
+        forms.extend(["", ":", " "].map(|between| hex(secret, between, upper)));
+    }
+    forms.extend(quoted(secret));
     for upper in [true, false] {
         forms.push(percent(secret, "", "%20", upper));
         forms.push(percent(secret, "", "+", upper));
@@ -49,9 +62,25 @@ fn base64_forms(secret: &[u8], engine: &impl base64::Engine) -> Vec<Form> {
     forms
 }
 
-fn hex(secret: &str, upper: bool) -> Form {
-    let mut out = Zeroizing::new(String::with_capacity(secret.len() * 2));
-    for byte in secret.bytes() {
+/// Base64 of a text that holds base64 of the secret: a registry's credential in a Kubernetes Secret, for one.
+fn twice_base64(secret: &[u8]) -> Vec<Form> {
+    let once = base64_forms(secret, &STANDARD);
+    let long = once.iter().filter(|form| form.len() >= 8 && !form.ends_with('='));
+    long.flat_map(|form| base64_forms(form.as_bytes(), &STANDARD)).filter(|form| !form.ends_with('=')).collect()
+}
+
+/// What a shell, YAML or SQL makes of single quotes inside of single quotes.
+fn quoted(secret: &str) -> Vec<Form> {
+    if !secret.contains('\'') {
+        return Vec::new();
+    }
+    ["'\\''", "'\"'\"'", "''"].map(|quote| Zeroizing::new(secret.replace('\'', quote))).into()
+}
+
+fn hex(secret: &str, between: &str, upper: bool) -> Form {
+    let mut out = Zeroizing::new(String::with_capacity(secret.len() * 3));
+    for (nth, byte) in secret.bytes().enumerate() {
+        out.push_str(if nth == 0 { "" } else { between });
         let written = if upper { write!(out, "{byte:02X}") } else { write!(out, "{byte:02x}") };
         written.expect("a string takes all text");
     }
@@ -124,6 +153,10 @@ mod tests {
         has("p@ss w\"rd/é", "p@ss w\\\"rd\\/\\u00e9"); // json_encode of PHP
         has("a<b>c&d", "a\\u003cb\\u003ec\\u0026d"); // encoding/json of Go
         has("line1\nline2", "line1\\nline2");
+        has("p@ss w", "70 40 73 73 20 77"); // xxd -g1
+        has("p@ss w", "70:40:73:73:20:77");
+        has("it's", "it'\\''s"); // a shell
+        has("p@ss w\"rd/e", "Y0VCemN5QjNJbkprTDJV"); // base64 | base64
         has("??>>??>>", "Pz8+Pj8/Pj4=");
         has("??>>??>>", "Pz8-Pj8_Pj4");
     }

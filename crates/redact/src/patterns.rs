@@ -1,9 +1,9 @@
 //! All forms of all known secrets as one automaton.
 //!
-//! **Invariant:** a pattern holds no line break, since the stream is also read without them; no
-//! pattern is shorter than [`SHORTEST`].
+//! **Invariant:** a pattern holds no line break, since the stream is also read without them; each is there with and
+//! without its escapes; none is shorter than [`SHORTEST`].
 
-use crate::encode::forms;
+use crate::encode;
 use crate::wrap::Wrap;
 use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous::NFA;
@@ -11,6 +11,7 @@ use aho_corasick::{Anchored, MatchKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use zeroize::Zeroize as _;
 
@@ -37,11 +38,66 @@ pub(crate) struct Automaton {
     nfa: NFA,
     start: StateID,
     /// How many bytes of a pattern have been seen in a state.
-    depths: HashMap<StateID, u64>,
+    depths: HashMap<StateID, u64, BuildHasherDefault<ByState>>,
     /// Name of the secret by pattern.
     names: Vec<Arc<str>>,
     /// Bytes of the longest pattern.
     pub(crate) longest: u64,
+    beginnings: Beginnings,
+}
+
+/// The first bytes of all patterns, as a set that may hold more: what is not in it begins none.
+struct Beginnings {
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+/// How many bytes the set looks at; no pattern is shorter.
+pub(crate) const BEGINNING: usize = 4;
+
+impl Beginnings {
+    fn of<'t>(texts: impl ExactSizeIterator<Item = &'t [u8]>) -> Self {
+        // So many bits a pattern that one text in a hundred is looked at in vain.
+        let bits = (texts.len() * 96).next_power_of_two().clamp(1 << 15, 1 << 24);
+        let mut set = Self { bits: vec![0; bits / 64], shift: 32 - bits.trailing_zeros() };
+        for text in texts {
+            if let Some(first) = text.first_chunk() {
+                let (word, bit) = set.place(*first);
+                if let Some(word) = set.bits.get_mut(word) {
+                    *word |= 1 << bit;
+                }
+            }
+        }
+        set
+    }
+
+    /// Multiplicative hashing (Knuth, "Sorting and Searching", §6.4).
+    #[inline]
+    const fn place(&self, first: [u8; BEGINNING]) -> (usize, u32) {
+        let hash = u32::from_le_bytes(first).wrapping_mul(0x9e37_79b1) >> self.shift;
+        ((hash >> 6) as usize, hash & 63)
+    }
+}
+
+/// Spreads the numbers of states; nobody chooses them, so that nothing stronger is needed (Knuth, "Sorting and
+/// Searching", §6.4).
+#[derive(Debug, Default)]
+struct ByState(u64);
+
+impl Hasher for ByState {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
 }
 
 impl fmt::Debug for Patterns {
@@ -64,8 +120,8 @@ impl Patterns {
                 return Err(NotASecret::Short(name));
             }
             let name: Arc<str> = name.into();
-            for form in forms(trimmed) {
-                patterns.entry(Wrap::unwrapped(form.as_bytes())).or_insert_with(|| Arc::clone(&name));
+            for pattern in encode::patterns(trimmed, SHORTEST) {
+                patterns.entry(pattern).or_insert_with(|| Arc::clone(&name));
             }
         }
         if patterns.is_empty() {
@@ -80,7 +136,8 @@ impl Automaton {
         let texts: Vec<&[u8]> = patterns.keys().map(Vec::as_slice).collect();
         let nfa = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&texts).ok()?;
         let start = nfa.start_state(Anchored::No).ok()?;
-        let mut depths = HashMap::from([(start, 0)]);
+        let mut depths = HashMap::default();
+        depths.insert(start, 0);
         let mut longest = 0;
         for text in texts {
             // Along a pattern the automaton is in the state that stands for what was read of it.
@@ -92,13 +149,14 @@ impl Automaton {
             }
             longest = longest.max(depth);
         }
+        let beginnings = Beginnings::of(patterns.keys().map(Vec::as_slice));
         let mut names = Vec::with_capacity(patterns.len());
         for (mut text, name) in patterns {
             // The automaton still spells them; this is one copy less.
             text.zeroize();
             names.push(name);
         }
-        Some(Self { nfa, start, depths, names, longest })
+        Some(Self { nfa, start, depths, names, longest, beginnings })
     }
 
     pub(crate) const fn start(&self) -> StateID {
@@ -110,6 +168,13 @@ impl Automaton {
         self.nfa.next_state(Anchored::No, state, byte)
     }
 
+    /// Whether a pattern may begin with these bytes; `false` is certain.
+    #[inline]
+    pub(crate) fn may_begin(&self, first: [u8; BEGINNING]) -> bool {
+        let (word, bit) = self.beginnings.place(first);
+        self.beginnings.bits.get(word).is_some_and(|word| word >> bit & 1 == 1)
+    }
+
     #[inline]
     pub(crate) fn is_match(&self, state: StateID) -> bool {
         self.nfa.is_match(state)
@@ -117,6 +182,9 @@ impl Automaton {
 
     /// How many of the last bytes may be the beginning of a secret.
     pub(crate) fn depth(&self, state: StateID) -> u64 {
+        if state == self.start {
+            return 0;
+        }
         self.depths.get(&state).copied().expect("every state lies on some pattern")
     }
 

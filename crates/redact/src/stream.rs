@@ -1,21 +1,16 @@
-//! Removes the known secrets from a stream.
+//! Removes secrets from a stream: the known ones first, and from what is left what looks like one.
 //!
-//! The bytes are read twice at once: as they are, and without what a terminal or a wrapper puts
-//! in between ([`Wrap`]). Both readings are in the same state of the automaton nearly always, and
-//! then only one is followed.
-//!
-//! **Invariant:** nothing is given back that could still turn out to belong to a secret, and
-//! nothing else is held back.
+//! **Invariant:** what is given back depends on the bytes alone, never on how they were cut into chunks; giving it in
+//! again changes nothing.
 
-use crate::patterns::{Automaton, NotASecret, Patterns};
-use crate::wrap::{Seen, Wrap};
-use aho_corasick::automaton::StateID;
+use crate::detect::Detectors;
+use crate::known::Known;
+use crate::patterns::{NotASecret, Patterns};
 use secrecy::SecretString;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Bytes looked at before something is given back: what is held beside the chunk stays bounded.
 const BLOCK: usize = 64 * 1024;
@@ -43,23 +38,27 @@ impl Counts {
             *self.0.entry(name.clone()).or_default() += count;
         }
     }
+
+    pub(crate) fn count(&mut self, name: &str) {
+        match self.0.get_mut(name) {
+            Some(count) => *count += 1,
+            None => drop(self.0.insert(name.to_owned(), 1)),
+        }
+    }
 }
 
-/// Removes known secrets from one stream.
+/// Removes secrets from one stream: those it was told, and those that look like one.
 pub struct Redactor {
-    reading: Option<Reading>,
-    /// Read and not yet given back.
-    held: Zeroizing<Vec<u8>>,
-    /// Position in the stream of the first byte held.
-    base: u64,
-    /// Up to here the stream belongs to a secret whose marker has been given back.
-    hidden_until: u64,
+    known: Option<Known>,
+    detectors: Detectors,
+    /// What the first has given to the second.
+    between: Zeroizing<Vec<u8>>,
     counts: Counts,
 }
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor(at {}, {} held)", self.base, self.held.len())
+        write!(f, "Redactor({} held)", self.held())
     }
 }
 
@@ -76,10 +75,9 @@ impl Redactor {
     #[must_use]
     pub fn over(patterns: &Patterns) -> Self {
         Self {
-            reading: patterns.0.as_ref().map(|automaton| Reading::new(Arc::clone(automaton))),
-            held: Zeroizing::new(Vec::new()),
-            base: 0,
-            hidden_until: 0,
+            known: patterns.0.as_ref().map(|automaton| Known::new(Arc::clone(automaton))),
+            detectors: Detectors::new(),
+            between: Zeroizing::new(Vec::new()),
             counts: Counts::default(),
         }
     }
@@ -87,193 +85,44 @@ impl Redactor {
     /// Takes the next bytes and gives back what is certain. May end inside a character.
     #[must_use]
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let Some(mut reading) = self.reading.take() else {
-            return bytes.to_vec();
-        };
         let mut out = Vec::with_capacity(bytes.len());
         for block in bytes.chunks(BLOCK) {
-            self.held.extend_from_slice(block);
-            for &byte in block {
-                reading.read(byte);
+            match &mut self.known {
+                Some(known) => {
+                    known.push(block, &mut self.between, &mut self.counts);
+                    self.detectors.push(&self.between, &mut out, &mut self.counts);
+                    self.between.clear();
+                }
+                None => self.detectors.push(block, &mut out, &mut self.counts),
             }
-            let safe = reading.safe();
-            self.give_back(&mut reading, safe, &mut out);
         }
-        self.reading = Some(reading);
         out
     }
 
     /// Ends the stream: gives back the rest, and how many secrets were removed.
     #[must_use]
     pub fn finish(mut self) -> (Vec<u8>, Counts) {
+        if let Some(known) = &mut self.known {
+            known.finish(&mut self.between, &mut self.counts);
+        }
         let mut out = Vec::new();
-        if let Some(mut reading) = self.reading.take() {
-            let end = reading.at;
-            self.give_back(&mut reading, end, &mut out);
-        }
-        (out, std::mem::take(&mut self.counts))
+        self.detectors.push(&self.between, &mut out, &mut self.counts);
+        self.detectors.finish(&mut out, &mut self.counts);
+        (out, self.counts)
     }
 
-    fn give_back(&mut self, reading: &mut Reading, safe: u64, out: &mut Vec<u8>) {
-        // Of two that begin at one place the longer one gives the name, however they were found.
-        reading.hits.sort_by_key(|hit| (hit.start, Reverse(hit.end)));
-        let certain = reading.hits.partition_point(|hit| hit.start < safe);
-        for hit in reading.hits.drain(..certain) {
-            if hit.start >= self.hidden_until {
-                self.copy(hit.start, out);
-                let name = reading.automaton.name(hit.pattern);
-                out.extend_from_slice(format!("[redacted:{name}]").as_bytes());
-                *self.counts.0.entry(name.to_string()).or_default() += 1;
-            }
-            self.hidden_until = self.hidden_until.max(hit.end);
-        }
-        self.copy(safe, out);
+    /// Ends a stream that was cut off before its end: what is held may be the beginning of a secret, and is dropped.
+    #[must_use]
+    pub fn cut(mut self) -> (Vec<u8>, Counts) {
+        let mut out = Vec::new();
+        self.detectors.cut(&mut out);
+        (out, self.counts)
     }
 
-    /// Gives back what is held before `until` and not hidden.
-    fn copy(&mut self, until: u64, out: &mut Vec<u8>) {
-        let count = offset(until, self.base).min(self.held.len());
-        let hidden = offset(self.hidden_until, self.base).min(count);
-        out.extend_from_slice(self.held.get(hidden..count).unwrap_or_default());
-        let kept = self.held.len() - count;
-        self.held.copy_within(count.., 0);
-        if let Some(rest) = self.held.get_mut(kept..) {
-            rest.zeroize();
-        }
-        self.held.truncate(kept);
-        self.base += u64::try_from(count).unwrap_or(0);
-    }
-}
-
-/// How far `position` is behind `base`.
-fn offset(position: u64, base: u64) -> usize {
-    usize::try_from(position.saturating_sub(base)).unwrap_or(usize::MAX)
-}
-
-/// A secret in the stream, from its first byte to behind its last.
-#[derive(Debug, Clone, Copy)]
-struct Hit {
-    start: u64,
-    end: u64,
-    pattern: usize,
-}
-
-/// The two readings of the stream.
-struct Reading {
-    automaton: Arc<Automaton>,
-    wrap: Wrap,
-    /// State of the reading that takes every byte.
-    all: StateID,
-    /// State of the reading that skips.
-    text: StateID,
-    /// Bytes read.
-    at: u64,
-    /// Bytes of the reading that skips; the same as `at` while nothing skipped matters.
-    text_at: u64,
-    /// For each place where bytes were skipped: the text position behind it, and how many bytes
-    /// were skipped up to there. Empty exactly when both readings are one.
-    skips: VecDeque<(u64, u64)>,
-    hits: Vec<Hit>,
-}
-
-impl Reading {
-    fn new(automaton: Arc<Automaton>) -> Self {
-        let start = automaton.start();
-        Self {
-            automaton,
-            wrap: Wrap::default(),
-            all: start,
-            text: start,
-            at: 0,
-            text_at: 0,
-            skips: VecDeque::new(),
-            hits: Vec::new(),
-        }
-    }
-
-    #[inline]
-    fn read(&mut self, byte: u8) {
-        let seen = self.wrap.see(byte);
-        self.at += 1;
-        self.all = self.automaton.next(self.all, byte);
-        if self.automaton.is_match(self.all) {
-            self.hit_all();
-        }
-        if seen == Seen::Text && self.skips.is_empty() {
-            self.text = self.all;
-            self.text_at = self.at;
-        } else {
-            self.read_apart(byte, seen);
-        }
-    }
-
-    /// The rest of [`read`](Self::read) while the two readings differ.
-    fn read_apart(&mut self, byte: u8, seen: Seen) {
-        match seen {
-            Seen::Text => {
-                self.text_at += 1;
-                self.text = self.automaton.next(self.text, byte);
-                if self.automaton.is_match(self.text) {
-                    self.hit_text();
-                }
-            }
-            Seen::Skipped => self.skip(),
-            Seen::TooLong => return self.join(),
-        }
-        if self.text == self.all {
-            let depth = self.automaton.depth(self.text);
-            let since = self.skips.back().map_or(u64::MAX, |(behind, _)| self.text_at - behind);
-            if depth <= since {
-                self.join();
-            }
-        }
-    }
-
-    /// From here on both readings are one.
-    fn join(&mut self) {
-        self.text = self.all;
-        self.text_at = self.at;
-        self.skips.clear();
-    }
-
-    fn skip(&mut self) {
-        match self.skips.back_mut() {
-            Some((behind, skipped)) if *behind == self.text_at => *skipped += 1,
-            Some(&mut (_, skipped)) => self.skips.push_back((self.text_at, skipped + 1)),
-            // `text_at` and `at` were one until this byte.
-            None => self.skips.push_back((self.text_at, 1)),
-        }
-        while self.skips.get(1).is_some_and(|(behind, _)| behind + self.automaton.longest < self.text_at) {
-            self.skips.pop_front();
-        }
-    }
-
-    fn hit_all(&mut self) {
-        if let Some((length, pattern)) = self.automaton.longest_match(self.all) {
-            self.hits.push(Hit { start: self.at - length, end: self.at, pattern });
-        }
-    }
-
-    fn hit_text(&mut self) {
-        if let Some((length, pattern)) = self.automaton.longest_match(self.text) {
-            let start = self.position(self.text_at - length);
-            self.hits.push(Hit { start, end: self.at, pattern });
-        }
-    }
-
-    /// Position in the stream of the text byte with this position in the text.
-    fn position(&self, text: u64) -> u64 {
-        let skipped = self.skips.iter().rev().find(|(behind, _)| *behind <= text).map_or(0, |(_, skipped)| *skipped);
-        text + skipped
-    }
-
-    /// Position before which no secret can begin that has not been found.
-    fn safe(&self) -> u64 {
-        let all = self.at - self.automaton.depth(self.all);
-        match self.automaton.depth(self.text) {
-            0 => all,
-            depth => all.min(self.position(self.text_at - depth)),
-        }
+    /// How many bytes are held back at the moment.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.known.as_ref().map_or(0, Known::held) + self.detectors.held()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the answer names the kind and the place, never the token.
 
+use crate::detect::shapes;
 use std::fmt;
 
 /// What kind of secret a text looks like.
@@ -49,6 +50,24 @@ impl TokenKind {
             Self::UrlPassword => "a password in a URL",
         }
     }
+
+    /// What it is called in the marker that takes its place in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AwsAccessKey => "aws-access-key",
+            Self::Slack => "slack-token",
+            Self::GitHub => "github-token",
+            Self::GitLab => "gitlab-token",
+            Self::Google => "google-credential",
+            Self::Vault => "vault-token",
+            Self::PackageRegistry => "registry-token",
+            Self::ApiKey => "api-key",
+            Self::Jwt => "jwt",
+            Self::PrivateKey => "private-key",
+            Self::UrlPassword => "url-password",
+        }
+    }
 }
 
 impl fmt::Display for TokenKind {
@@ -68,69 +87,6 @@ pub struct Found {
     pub kind: TokenKind,
 }
 
-/// A token that begins with fixed letters.
-struct Shape {
-    prefix: &'static str,
-    /// How many characters of the alphabet follow at least.
-    least: usize,
-    alphabet: fn(u8) -> bool,
-    kind: TokenKind,
-}
-
-const fn shape(prefix: &'static str, least: usize, alphabet: fn(u8) -> bool, kind: TokenKind) -> Shape {
-    Shape { prefix, least, alphabet, kind }
-}
-
-fn upper(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
-}
-
-fn alnum(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-}
-
-fn word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
-}
-
-fn dotted(byte: u8) -> bool {
-    word(byte) || byte == b'.'
-}
-
-/// Prefixes as the vendors document them: AWS IAM identifiers, Slack token types, GitHub and
-/// GitLab token formats, Google API keys, Vault token prefixes, npm, `PyPI`, Stripe, Anthropic and
-/// `OpenAI` keys. The lengths are lower bounds, so that a longer format of tomorrow is found too.
-const SHAPES: &[Shape] = &[
-    shape("AKIA", 16, upper, TokenKind::AwsAccessKey),
-    shape("ASIA", 16, upper, TokenKind::AwsAccessKey),
-    shape("xoxb-", 10, word, TokenKind::Slack),
-    shape("xoxp-", 10, word, TokenKind::Slack),
-    shape("xoxa-", 10, word, TokenKind::Slack),
-    shape("xoxr-", 10, word, TokenKind::Slack),
-    shape("xoxs-", 10, word, TokenKind::Slack),
-    shape("xoxe-", 10, word, TokenKind::Slack),
-    shape("xoxe.", 10, dotted, TokenKind::Slack),
-    shape("xapp-", 10, word, TokenKind::Slack),
-    shape("ghp_", 30, alnum, TokenKind::GitHub),
-    shape("gho_", 30, alnum, TokenKind::GitHub),
-    shape("ghu_", 30, alnum, TokenKind::GitHub),
-    shape("ghs_", 30, alnum, TokenKind::GitHub),
-    shape("ghr_", 30, alnum, TokenKind::GitHub),
-    shape("github_pat_", 30, word, TokenKind::GitHub),
-    shape("glpat-", 20, word, TokenKind::GitLab),
-    shape("AIza", 35, word, TokenKind::Google),
-    shape("ya29.", 20, word, TokenKind::Google),
-    shape("GOCSPX-", 20, word, TokenKind::Google),
-    shape("hvs.", 20, word, TokenKind::Vault),
-    shape("hvb.", 20, word, TokenKind::Vault),
-    shape("npm_", 36, alnum, TokenKind::PackageRegistry),
-    shape("pypi-", 40, word, TokenKind::PackageRegistry),
-    shape("sk_live_", 16, alnum, TokenKind::ApiKey),
-    shape("rk_live_", 16, alnum, TokenKind::ApiKey),
-    shape("sk-ant-", 20, word, TokenKind::ApiKey),
-    shape("sk-proj-", 20, word, TokenKind::ApiKey),
-];
-
 /// The first secret in a typed text, by its shape; `None` when there is none to see.
 #[must_use]
 pub fn refuse_secrets(text: &str) -> Option<Found> {
@@ -143,6 +99,10 @@ pub fn refuse_secrets(text: &str) -> Option<Found> {
     })
 }
 
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
 /// The secret that begins here: its length in bytes and its kind.
 fn at(before: Option<u8>, rest: &str) -> Option<(usize, TokenKind)> {
     if let Some(length) = private_key(rest) {
@@ -152,10 +112,11 @@ fn at(before: Option<u8>, rest: &str) -> Option<(usize, TokenKind)> {
     if before.is_some_and(word) {
         return None;
     }
-    let shaped = SHAPES.iter().find_map(|shape| {
+    let shaped = shapes::all().find_map(|shape| {
         let tail = rest.strip_prefix(shape.prefix)?;
         let length = run(tail, shape.alphabet);
-        (length >= shape.least).then_some((shape.prefix.len() + length, shape.kind))
+        let fits = length >= shape.least && length <= shape.most && (shape.check)(tail.as_bytes().get(..length)?);
+        fits.then_some((shape.prefix.len() + length, shape.kind))
     });
     shaped
         .or_else(|| jwt(rest).map(|length| (length, TokenKind::Jwt)))

@@ -1,5 +1,5 @@
 //! What a terminal or a wrapper puts inside a text without changing it for a reader: ANSI escape
-//! sequences, line breaks, and the indentation after them.
+//! sequences, line breaks and the indentation after them, and the zero bytes of UTF-16.
 //!
 //! **Invariant:** a byte at a time, so that chunks make no difference.
 
@@ -43,6 +43,36 @@ pub(crate) enum Seen {
 }
 
 impl Wrap {
+    /// Whether this byte, if it is no control character, is text, and so is what follows it.
+    #[inline]
+    pub(crate) fn settles(&mut self, byte: u8) -> bool {
+        let settles = self.escape == Escape::None && (byte > b' ' || !self.after_break);
+        if settles {
+            (self.after_break, self.run) = (false, 0);
+        }
+        settles
+    }
+
+    /// Whether a line break would begin no more than an indentation.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.escape == Escape::None
+    }
+
+    /// Whether blanks that follow are indentation.
+    pub(crate) fn is_indenting(&self) -> bool {
+        self.after_break && self.escape == Escape::None
+    }
+
+    /// Takes so many blanks of an indentation, if they can all be skipped.
+    pub(crate) fn indent(&mut self, blanks: usize) -> bool {
+        let run = u32::try_from(blanks).unwrap_or(LONGEST_RUN).saturating_add(self.run);
+        let fits = run <= LONGEST_RUN;
+        if fits {
+            self.run = run;
+        }
+        fits
+    }
+
     /// Takes the next byte.
     #[inline]
     pub(crate) fn see(&mut self, byte: u8) -> Seen {
@@ -72,6 +102,8 @@ impl Wrap {
             0x1b => self.escape = Escape::Begun,
             b'\n' | b'\r' => self.after_break = true,
             b' ' | b'\t' if self.after_break => {}
+            // Shown by no terminal; between the letters of UTF-16.
+            0 => {}
             _ => {
                 self.after_break = false;
                 return false;
@@ -88,6 +120,7 @@ impl Wrap {
             match byte {
                 b'\n' | b'\r' => after_break = true,
                 b' ' | b'\t' if after_break => {}
+                0 => {}
                 _ => {
                     after_break = false;
                     out.push(byte);

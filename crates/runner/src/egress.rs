@@ -1,4 +1,4 @@
-//! The way out of a jail: a CONNECT proxy on a UNIX socket, one for each job.
+//! The way out of a jail: a proxy on a UNIX socket, one for each job.
 //!
 //! **Invariant:** a connection leaves only to an allowed host and port, and goes to the very address that was checked;
 //! whatever else is asked for is refused and noted. When the value is dropped, every connection of the job ends.
@@ -9,7 +9,7 @@ mod tunnel;
 
 use crate::target::{Host, HostPort};
 use countersign_core::refusal::shown;
-use request::Asked;
+use request::{Asked, Way};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -42,7 +42,10 @@ pub struct OwnServices(pub BTreeSet<SocketAddr>);
 /// What a job may reach.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowed {
+    /// By `CONNECT`.
     pub(crate) hosts: Vec<HostPort>,
+    /// By a request for an absolute `http://` address.
+    pub(crate) plain: Vec<HostPort>,
     pub(crate) own: OwnServices,
 }
 
@@ -133,8 +136,14 @@ impl Shared {
 
     async fn carry(&self, mut client: UnixStream) {
         match self.open(&mut client).await {
-            Ok((server, early, _slot)) => {
-                if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
+            Ok((server, Asked { way, early, .. }, _slot)) => {
+                let begun = match way {
+                    Way::Tunnel => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await,
+                    // The server answers the request itself, as it stands (RFC 9112 §3.2.2), and all that follow it on
+                    // this connection, whatever address they name.
+                    Way::Plain => Ok(()),
+                };
+                if begun.is_ok() {
                     tunnel::run(client, server, &early, IDLE).await;
                 }
             }
@@ -147,24 +156,29 @@ impl Shared {
     }
 
     /// Reads the request and connects, or says why not.
-    async fn open(&self, client: &mut UnixStream) -> Result<(TcpStream, Vec<u8>, SemaphorePermit<'_>), No> {
+    async fn open(&self, client: &mut UnixStream) -> Result<(TcpStream, Asked, SemaphorePermit<'_>), No> {
         let asked = timeout(PATIENCE, request::read(client)).await;
         let asked = asked.map_err(|_| No("408 Request Timeout", "no request came in time".into()))?;
-        let Asked { authority, early } = asked.map_err(|error| No("400 Bad Request", error.to_string()))?;
+        let asked = asked.map_err(|error| No("400 Bad Request", error.to_string()))?;
+        let authority = &asked.authority;
         // Only after the request was read: an answer before it would be lost in the reset of the connection.
         let slot = self
             .slots
             .try_acquire()
             .map_err(|_| No("503 Service Unavailable", format!("more than {MOST_CONNECTIONS} connections at once")))?;
         let wanted: HostPort =
-            authority.parse().map_err(|error| No("403 Forbidden", format!("`{}`: {error}", shown(&authority))))?;
-        if !self.allowed.hosts.contains(&wanted) {
+            authority.parse().map_err(|error| No("403 Forbidden", format!("`{}`: {error}", shown(authority))))?;
+        let listed = match asked.way {
+            Way::Tunnel => &self.allowed.hosts,
+            Way::Plain => &self.allowed.plain,
+        };
+        if !listed.contains(&wanted) {
             return Err(No("403 Forbidden", format!("`{wanted}` is not a host of the job's target")));
         }
         let address = self.resolve(&wanted).await?;
         let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
         match connected {
-            Ok(Ok(server)) => Ok((server, early, slot)),
+            Ok(Ok(server)) => Ok((server, asked, slot)),
             Ok(Err(error)) => Err(No("502 Bad Gateway", format!("`{wanted}` cannot be reached: {error}"))),
             Err(_) => Err(No("504 Gateway Timeout", format!("`{wanted}` does not answer"))),
         }

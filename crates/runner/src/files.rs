@@ -41,7 +41,7 @@ pub enum FilesError {
 /// One match of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostFile {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     real: PathBuf,
     kind: MountKind,
 }

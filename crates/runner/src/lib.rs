@@ -6,8 +6,9 @@
 mod egress;
 mod files;
 mod folder;
-mod kubeconfig;
+mod hosts;
 mod local;
+mod material;
 mod port;
 mod problem;
 pub mod program;

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is started that was not found usable at start, and found unchanged right before; what cannot
 //! be isolated as it was decided does not run.
 
+mod beside;
 mod filter;
 mod follow;
 mod job;
@@ -14,7 +15,7 @@ use crate::files::{FilesError, HostFile, expand};
 use crate::folder::{FolderError, RunFolder, Uids};
 use crate::port::{Exit, Output, Ran, RunFault, Runner};
 use crate::program::{Program, ProgramError};
-use crate::recipe::Recipe;
+use crate::recipe::{Candidate, Recipe};
 use crate::target::Targets;
 use async_trait::async_trait;
 use countersign_audit::on_record::OnRecord;
@@ -23,14 +24,14 @@ use countersign_core::tier::Isolation;
 use countersign_core::time::Clock;
 use countersign_core::warrant::Warrant;
 use countersign_jail::{Applied, LauncherPath, Level, ProbeFailure, SetupError, profile};
-use countersign_secrets::Lease;
+use countersign_secrets::{Lease, TargetKind};
 use job::Job;
 use order::Order;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// What a [`LocalJail`] is made of.
 #[derive(Debug)]
@@ -42,7 +43,8 @@ pub struct Settings {
     pub run_folder: PathBuf,
     /// The recipes; see [`Recipe::shipped`].
     pub recipes: Vec<Recipe>,
-    /// Programs by name that are at another place than the recipes say; no other candidate is tried for them.
+    /// Programs by name that are at another place than the recipes say, and only there: the file, or the folder of an
+    /// installation of several.
     pub programs: BTreeMap<String, PathBuf>,
     /// Host user ids for jobs when the worker is root; one job at a time each. Outside of every other range in use.
     pub uids: Range<u32>,
@@ -81,8 +83,31 @@ pub struct LocalJail {
 /// One program, with its recipe.
 #[derive(Debug)]
 struct Installed {
+    name: String,
     recipe: Arc<Recipe>,
-    usable: Result<Usable, String>,
+    files: Arc<Vec<HostFile>>,
+    /// A program with whole folders is looked for when the catalog first has a target for it, and its folders are read
+    /// when it first runs, unless a manifest must have them: that takes a second or two, and not every host that has the
+    /// program has a use for it.
+    usable: OnceLock<Result<Usable, String>>,
+}
+
+impl Installed {
+    /// A program that was looked for already.
+    fn found(recipe: Recipe, usable: Result<Usable, String>) -> Self {
+        let files = Arc::default();
+        Self { name: filter::PROGRAM.to_owned(), recipe: Arc::new(recipe), files, usable: OnceLock::from(usable) }
+    }
+
+    /// The program, or why it cannot be used. Looks for it when it is asked for the first time.
+    fn usable(&self) -> &Result<Usable, String> {
+        self.usable.get_or_init(|| {
+            let candidates = self.recipe.programs.get(&self.name).map(Vec::as_slice).unwrap_or_default();
+            let found = Program::find(&self.name, candidates, &self.recipe.manifest);
+            let files = Arc::clone(&self.files);
+            found.map(|program| Usable { program, files }).map_err(|error| error.to_string())
+        })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -130,6 +155,7 @@ impl LocalJail {
     /// some hundred MiB with several kubectl candidates.
     ///
     /// A program without a usable candidate is no error: it is named by [`Self::missing`], and a run of it is refused.
+    /// One that has whole folders is looked for by [`Self::learn`], once there is a target for it.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -142,6 +168,7 @@ impl LocalJail {
         let swept = countersign_jail::sweep();
         tracing::debug!(swept, "Control groups of earlier jobs were removed");
         let run = RunFolder::open(&run_folder).map_err(OpenError::Folder)?;
+        let recipes = recipes.into_iter().map(|recipe| beside::with_drivers(recipe, &launcher)).collect();
         let installed = install(recipes, &programs)?;
         let filter = filter::install(&launcher)?;
         Ok(Self {
@@ -158,21 +185,27 @@ impl LocalJail {
         })
     }
 
-    /// Takes over what the catalog says now. Jobs that run keep what they began with.
+    /// Takes over what the catalog says now. Jobs that run keep what they began with. Blocks while it looks for
+    /// programs that nothing needed before.
     pub fn learn(&self, known: Known) {
+        let kinds: BTreeSet<TargetKind> = known.targets.keys().map(|key| key.kind).collect();
+        for it in self.installed.values() {
+            if it.recipe.credential.target().is_some_and(|kind| kinds.contains(&kind)) && it.usable().is_err() {
+                tracing::debug!(program = it.name, "It cannot be used");
+            }
+        }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 
-    /// Programs that cannot be used on this host, and why.
+    /// Programs that were needed and cannot be used on this host, and why.
     pub fn missing(&self) -> impl Iterator<Item = (&str, &str)> {
-        let filter = (filter::PROGRAM, &self.filter);
-        let installed = self.installed.iter().map(|(name, it)| (name.as_str(), it));
-        installed.chain([filter]).filter_map(|(name, it)| Some((name, it.usable.as_ref().err()?.as_str())))
+        let all = self.installed.values().chain([&self.filter]);
+        all.filter_map(|it| Some((it.name.as_str(), it.usable.get()?.as_ref().err()?.as_str())))
     }
 
     /// Programs that can be used, with their paths and digests.
     pub fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.installed.values().filter_map(|it| it.usable.as_ref().ok().map(|usable| &usable.program))
+        self.installed.values().filter_map(|it| it.usable.get()?.as_ref().ok().map(|usable| &usable.program))
     }
 
     /// Attacks a level on this host. Jobs run only at levels that withstood it since the worker started. May be repeated
@@ -220,14 +253,6 @@ impl LocalJail {
         }))
     }
 
-    /// What would run for this warrant, for the intent record.
-    ///
-    /// # Errors
-    /// [`RunFault`], as running it would.
-    pub fn describe(&self, warrant: &Warrant) -> Result<Ran, RunFault> {
-        Ok(self.order(warrant)?.ran())
-    }
-
     fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -235,10 +260,14 @@ impl LocalJail {
 
 #[async_trait]
 impl Runner for LocalJail {
+    fn describe(&self, warrant: &Warrant) -> Result<Ran, RunFault> {
+        self.order(warrant)?.ran()
+    }
+
     async fn run(&self, on_record: OnRecord, lease: &Lease, out: Output) -> Result<Exit, RunFault> {
         let order = self.order(on_record.warrant())?;
         order.fits(&on_record, lease)?;
-        Job::prepare(self, on_record, order, lease, out).await?.run().await
+        Box::pin(Job::prepare(self, on_record, order, lease, out).await?.run()).await
     }
 }
 
@@ -252,14 +281,16 @@ fn install(
         let files = expand(&recipe.files, &recipe.files_if_present).map_err(OpenError::Files)?;
         let files = Arc::new(files);
         for (name, candidates) in &recipe.programs {
-            let found = match configured.get(name) {
-                Some(path) => Ok(Program::open(name, path, &recipe.manifest).map_err(OpenError::Program)?),
-                None => Program::find(name, candidates, &recipe.manifest),
-            };
-            let files = Arc::clone(&files);
-            let usable = found.map(|program| Usable { program, files }).map_err(|error| error.to_string());
-            let before = installed.insert(name.clone(), Installed { recipe: Arc::clone(&recipe), usable });
-            if before.is_some() {
+            let (files, usable) = (Arc::clone(&files), OnceLock::new());
+            let one = Installed { name: name.clone(), recipe: Arc::clone(&recipe), files, usable };
+            if let Some(place) = configured.get(name) {
+                let program = placed(name, candidates, place, &recipe).map_err(OpenError::Program)?;
+                let files = Arc::clone(&one.files);
+                drop(one.usable.set(Ok(Usable { program, files })));
+            } else if candidates.iter().all(|candidate| candidate.trees.is_empty()) {
+                let _read_now = one.usable();
+            }
+            if installed.insert(name.clone(), one).is_some() {
                 return Err(OpenError::TwoPrograms(name.clone()));
             }
         }
@@ -268,6 +299,15 @@ fn install(
         Some(name) => Err(OpenError::UnknownProgram(name.clone())),
         None => Ok(installed),
     }
+}
+
+/// The program where the worker's configuration says it is: one file, or the folder of an installation.
+fn placed(name: &str, candidates: &[Candidate], place: &Path, recipe: &Recipe) -> Result<Program, ProgramError> {
+    if candidates.iter().all(|candidate| candidate.at.is_none() && candidate.with.is_empty()) {
+        return Program::open(name, place, &recipe.manifest);
+    }
+    let moved: Vec<Candidate> = candidates.iter().map(|candidate| candidate.moved(place)).collect();
+    Program::find(name, &moved, &recipe.manifest)
 }
 
 const fn level(isolation: Isolation) -> Level {

@@ -12,14 +12,14 @@ use countersign_core::digest::Digest;
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::outcome::Ending;
 use countersign_core::tier::Isolation;
-use countersign_core::warrant::CredentialClass;
+use countersign_core::warrant::{CredentialClass, Warrant};
 use countersign_jail::{Applied, SetupError, SpawnError};
 use countersign_redact::NotASecret;
 use countersign_secrets::Lease;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Chunks that may wait for a slow reader; each has at most some 64 KiB. When they are full, the command waits.
@@ -28,6 +28,12 @@ pub(crate) const WAITING_CHUNKS: usize = 8;
 /// Runs recorded warrants.
 #[async_trait]
 pub trait Runner: Send + Sync + fmt::Debug {
+    /// What would run for this warrant, for the intent record.
+    ///
+    /// # Errors
+    /// [`RunFault`], as running it would.
+    fn describe(&self, warrant: &Warrant) -> Result<Ran, RunFault>;
+
     /// Runs what is on record, once, with the lease that was issued for it. The lease stays the caller's, to be revoked
     /// whatever comes of this.
     ///
@@ -46,6 +52,8 @@ pub struct Output {
     pub(crate) chunks: mpsc::Sender<Vec<u8>>,
     pub(crate) cancel: CancellationToken,
     pub(crate) narrower: Narrower,
+    /// Told once: how much time is left when most of it is used.
+    pub(crate) left: watch::Sender<Option<Duration>>,
 }
 
 /// Limits of the catalog that are narrower than the runner's own; a wider one changes nothing.
@@ -63,7 +71,13 @@ impl Output {
     #[must_use]
     pub fn new(cancel: CancellationToken, narrower: Narrower) -> (Self, mpsc::Receiver<Vec<u8>>) {
         let (chunks, reader) = mpsc::channel(WAITING_CHUNKS);
-        (Self { chunks, cancel, narrower }, reader)
+        (Self { chunks, cancel, narrower, left: watch::Sender::default() }, reader)
+    }
+
+    /// Tells, once, when four fifths of the wall-clock time are used: how long it is until the end.
+    #[must_use]
+    pub fn time_left(&self) -> watch::Receiver<Option<Duration>> {
+        self.left.subscribe()
     }
 }
 
@@ -100,7 +114,7 @@ pub struct Exit {
 pub struct Ran {
     /// The program's path, as the recipe names it.
     pub program: PathBuf,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes; of a program with several parts, of the list of them with their digests.
     pub digest: Digest,
     /// SHA-256 of the isolation level's profile.
     pub profile: Digest,

@@ -1,21 +1,22 @@
 //! The file that is executed: found by absolute path, known by digest.
 //!
 //! **Invariant:** a [`Program`] is a regular executable file that nobody but root and the worker's own user can change
-//! or replace, it is no script and no dispatcher, and its digest was computed when it was found.
+//! or replace, it is no script and no dispatcher; the same holds for every file of the folders that belong to it.
+//! Its digest is that of what was found, or there is none.
 
+mod pinned;
+mod tree;
+
+use crate::files::{self, FilesError};
+use crate::recipe::Candidate;
 use countersign_core::digest::Digest;
-use rustix::fs::{CWD, Mode, OFlags, openat, statat};
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use countersign_jail::{Level, Mount, MountKind};
+pub(crate) use pinned::unchangeable;
+use pinned::{Kind, Pinned};
+use std::io;
 use std::path::{Path, PathBuf};
-
-/// The Cloud SDK's `kubectl` picks and executes another binary; its version string ends so.
-const DISPATCHER: &[u8] = b"-dispatcher";
-
-/// Read in pieces of this size; a kubectl has some 50 MiB.
-const PIECE: usize = 256 * 1024;
+use std::sync::{Arc, OnceLock};
+use tree::Tree;
 
 /// A program that may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,19 +27,12 @@ pub struct Program {
     pub path: PathBuf,
     /// The real file on the host, links resolved.
     pub file: PathBuf,
-    /// SHA-256 of its bytes.
-    pub digest: Digest,
-    stamp: Stamp,
-}
-
-/// What changes when a file is written or replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    /// Arguments before the decided ones: an interpreter's own, and what it runs.
+    pub with: Vec<String>,
+    run: Pinned,
+    parts: Vec<Pinned>,
+    trees: Vec<Tree>,
+    digest: Arc<OnceLock<Digest>>,
 }
 
 /// Why a file does not run.
@@ -64,6 +58,17 @@ pub enum ProgramError {
     /// What runs must be the program itself.
     #[error("`{}` is a dispatcher; name the program it starts", .0.display())]
     Dispatcher(PathBuf),
+    /// A folder of a program that is not like the folder of a program.
+    #[error("`{}` cannot be part of a program: {why}", path.display())]
+    Tree {
+        /// Which folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A pattern of its parts.
+    #[error("its parts cannot be found: {0}")]
+    Parts(String),
     /// The manifest does not know it.
     #[error("`{}` has the digest {digest}, which the manifest does not list", path.display())]
     NotInManifest {
@@ -90,10 +95,10 @@ impl Program {
     ///
     /// # Errors
     /// [`ProgramError::NoCandidate`], with the reason of each.
-    pub fn find(name: &str, candidates: &[PathBuf], manifest: &[Digest]) -> Result<Self, ProgramError> {
+    pub fn find(name: &str, candidates: &[Candidate], manifest: &[Digest]) -> Result<Self, ProgramError> {
         let mut reasons = Vec::new();
-        for path in candidates {
-            match Self::open(name, path, manifest) {
+        for candidate in candidates {
+            match Self::made_of(name, candidate, manifest) {
                 Ok(program) => return Ok(program),
                 Err(error) => reasons.push(error.to_string()),
             }
@@ -106,133 +111,114 @@ impl Program {
     /// # Errors
     /// When it must not run.
     pub fn open(name: &str, path: &Path, manifest: &[Digest]) -> Result<Self, ProgramError> {
-        let unreadable = |source| ProgramError::Unreadable { path: path.to_owned(), source };
-        let real = std::fs::canonicalize(path).map_err(unreadable)?;
-        unchangeable(&real)?;
-        let mut file = open(&real).map_err(unreadable)?;
-        let meta = file.metadata().map_err(unreadable)?;
-        if !meta.is_file() || meta.mode() & 0o111 == 0 {
-            return Err(ProgramError::NotExecutable(path.to_owned()));
-        }
-        let look = look(&mut file).map_err(unreadable)?;
-        match look.kind {
-            Kind::Script => return Err(ProgramError::Script(path.to_owned())),
-            Kind::Dispatcher => return Err(ProgramError::Dispatcher(path.to_owned())),
-            Kind::Program => {}
-        }
-        if !manifest.is_empty() && !manifest.contains(&look.digest) {
-            return Err(ProgramError::NotInManifest { path: path.to_owned(), digest: look.digest });
-        }
-        let (name, path) = (name.to_owned(), path.to_owned());
-        Ok(Self { name, path, file: real, digest: look.digest, stamp: Stamp::of(&meta) })
+        Self::made_of(name, &Candidate::file(path.to_string_lossy()), manifest)
     }
 
-    /// Checks that it is still the file that was found. Reads it again if anything about it changed: a replaced file
-    /// with the same bytes is the same program.
+    /// This candidate and no other. Reads its files; of its folders it notes what tells whether they change, and reads
+    /// them if a manifest must have them.
+    ///
+    /// # Errors
+    /// When it must not run.
+    pub fn made_of(name: &str, candidate: &Candidate, manifest: &[Digest]) -> Result<Self, ProgramError> {
+        let path = candidate.path();
+        let (run, kind) = Pinned::open(&path)?;
+        match kind {
+            _ if !run.is_executable() => return Err(ProgramError::NotExecutable(path)),
+            Kind::Script => return Err(ProgramError::Script(path)),
+            Kind::Dispatcher => return Err(ProgramError::Dispatcher(path)),
+            Kind::Program => {}
+        }
+        let filled = |text: &String| candidate.filled(text, &run.real);
+        let all = |texts: &[String]| texts.iter().map(filled).collect::<Vec<_>>();
+        let wrong = |error: FilesError| ProgramError::Parts(error.to_string());
+        let entry = candidate.entry.as_ref().map(filled);
+        let beside = files::expand(entry.as_slice(), &all(&candidate.files)).map_err(wrong)?;
+        let parts: Result<Vec<_>, _> =
+            beside.iter().map(|file| Pinned::open(&file.path).map(|(file, _)| file)).collect();
+        let trees = files::expand(&all(&candidate.trees), &[]).map_err(wrong)?;
+        let trees: Result<Vec<_>, _> = trees.iter().map(|tree| Tree::find(&tree.path)).collect();
+        let with = candidate.with.iter().cloned().chain(entry).collect();
+        let (name, file) = (name.to_owned(), run.real.clone());
+        let this = Self { name, path, file, with, run, parts: parts?, trees: trees?, digest: Arc::default() };
+        if manifest.is_empty() {
+            return Ok(this);
+        }
+        let digest = this.digest()?;
+        if manifest.contains(&digest) { Ok(this) } else { Err(ProgramError::NotInManifest { path: this.path, digest }) }
+    }
+
+    /// SHA-256 of its bytes; of a program with several parts, of a line for each: what it is, its digest, its path. The
+    /// folders of a program are read once in a process, which takes a second or two.
+    ///
+    /// # Errors
+    /// When a folder cannot be read, or is not as it was found.
+    pub fn digest(&self) -> Result<Digest, ProgramError> {
+        if let Some(known) = self.digest.get() {
+            return Ok(*known);
+        }
+        let digest = if self.is_one_file() { self.run.digest } else { self.digest_of_all()? };
+        Ok(*self.digest.get_or_init(|| digest))
+    }
+
+    fn digest_of_all(&self) -> Result<Digest, ProgramError> {
+        let line = |what: &str, digest: Digest, path: &Path| format!("{what} {digest} {}\n", path.display());
+        let mut text = line("run", self.run.digest, &self.path);
+        text.extend(self.with.iter().map(|one| format!("with {one}\n")));
+        text.extend(self.parts.iter().map(|part| line("file", part.digest, &part.path)));
+        for tree in &self.trees {
+            text.push_str(&line("tree", tree.digest()?, &tree.path));
+        }
+        Ok(Digest::of(text.as_bytes()))
+    }
+
+    /// Checks that it is still what was found. A file that looks changed is read again, for one with the same bytes is
+    /// the same program; a folder that looks changed is another one.
     ///
     /// # Errors
     /// [`ProgramError::Changed`], or why it must not run any more.
     pub fn check(&self) -> Result<(), ProgramError> {
-        let changed = || ProgramError::Changed(self.path.clone());
-        unchangeable(&self.file)?;
-        if std::fs::canonicalize(&self.path).map_err(|_| changed())? != self.file {
-            return Err(changed());
-        }
-        let mut file = open(&self.file).map_err(|_| changed())?;
-        let meta = file.metadata().map_err(|_| changed())?;
-        if Stamp::of(&meta) == self.stamp {
-            return Ok(());
-        }
-        match look(&mut file) {
-            Ok(look) if look.digest == self.digest && meta.mode() & 0o111 != 0 => Ok(()),
-            _ => Err(changed()),
-        }
+        self.run.check()?;
+        self.parts.iter().try_for_each(Pinned::check)?;
+        self.trees.iter().try_for_each(Tree::check)
     }
-}
 
-impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Self {
-        Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        }
+    /// Where it stands inside a jail of this level.
+    #[must_use]
+    pub(crate) fn inside(&self, level: Level, hidden: &[&str]) -> String {
+        let named = match level {
+            // What is mounted over the host's folders would hide it.
+            Level::Strict if hidden.iter().any(|own| self.path.starts_with(own)) => {
+                return format!("/opt/countersign/{}", self.name);
+            }
+            Level::Strict => &self.path,
+            // An interpreter finds its parts from the name it is called by. The rules know the real file alone.
+            Level::Nested | Level::Job | Level::None if !self.is_one_file() => &self.path,
+            Level::Nested | Level::Job | Level::None => &self.file,
+        };
+        named.to_string_lossy().into_owned()
     }
-}
 
-fn open(path: &Path) -> io::Result<File> {
-    // Without following links, and without waiting for the other end of a pipe that somebody put there.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    Ok(File::from(openat(CWD, path, flags, Mode::empty())?))
-}
-
-/// Neither the file nor a folder above it may be writable by others; a sticky folder keeps others from replacing.
-pub(crate) fn unchangeable(real: &Path) -> Result<(), ProgramError> {
-    let own = rustix::process::geteuid().as_raw();
-    for (nth, path) in real.ancestors().enumerate() {
-        let found = statat(CWD, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
-        let found = found.map_err(|error| ProgramError::Unreadable { path: path.to_owned(), source: error.into() })?;
-        let mode = Mode::from_raw_mode(found.st_mode);
-        let owned = found.st_uid == 0 || found.st_uid == own;
-        let open_to_others = mode.intersects(Mode::WGRP | Mode::WOTH);
-        let sticky = nth > 0 && mode.contains(Mode::SVTX);
-        if !owned || (open_to_others && !sticky) {
-            return Err(ProgramError::Writable(path.to_owned()));
-        }
+    /// Everything it is made of, for a jail of this level, where it stands itself at `inside`.
+    pub(crate) fn mounts(&self, level: Level, inside: &str) -> Vec<Mount> {
+        let own_root = level == Level::Strict;
+        let named = |path: &Path, real: &Path, kind| {
+            let target = if own_root { path } else { real };
+            Mount { source: real.to_owned(), target: target.to_string_lossy().into_owned(), kind }
+        };
+        let trees = self.trees.iter().map(|tree| named(&tree.path, &tree.real, MountKind::Dir));
+        // What lies in a folder that is shown whole is there already.
+        let alone = self.parts.iter().filter(|part| !self.trees.iter().any(|tree| tree.holds(&part.path, &part.real)));
+        let parts = alone.map(|part| named(&part.path, &part.real, MountKind::File));
+        let own = (!self.trees.iter().any(|tree| tree.holds(Path::new(inside), &self.file))).then(|| {
+            let target = if own_root { inside.to_owned() } else { self.file.to_string_lossy().into_owned() };
+            Mount { source: self.file.clone(), target, kind: MountKind::File }
+        });
+        trees.chain(parts).chain(own).collect()
     }
-    Ok(())
-}
 
-enum Kind {
-    Program,
-    Script,
-    Dispatcher,
-}
-
-struct Look {
-    digest: Digest,
-    kind: Kind,
-}
-
-fn look(file: &mut File) -> io::Result<Look> {
-    let mut hash = Sha256::new();
-    let mut kind = None;
-    // What is searched for may lie across two pieces, so the end of each is kept before the next.
-    let mut window: Vec<u8> = Vec::new();
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            let digest = Digest::from_bytes(hash.finalize().into());
-            return Ok(Look { digest, kind: kind.unwrap_or(Kind::Program) });
-        }
-        let fresh = &piece[..read];
-        hash.update(fresh);
-        if window.is_empty() && fresh.starts_with(b"#!") {
-            kind = Some(Kind::Script);
-        }
-        let kept = window.len().saturating_sub(DISPATCHER.len());
-        window.drain(..kept);
-        window.extend_from_slice(fresh);
-        if kind.is_none() && is_dispatcher(&window) {
-            kind = Some(Kind::Dispatcher);
-        }
+    const fn is_one_file(&self) -> bool {
+        self.with.is_empty() && self.parts.is_empty() && self.trees.is_empty()
     }
-}
-
-/// A version string such as `v1.32.4-dispatcher`: digits right before the word.
-fn is_dispatcher(window: &[u8]) -> bool {
-    let mut rest = window;
-    while let Some(dash) = rest.iter().position(|byte| *byte == b'-') {
-        let digit = dash.checked_sub(1).and_then(|before| rest.get(before)).is_some_and(u8::is_ascii_digit);
-        if digit && rest[dash..].starts_with(DISPATCHER) {
-            return true;
-        }
-        rest = &rest[dash + 1..];
-    }
-    false
 }
 
 #[cfg(test)]
@@ -253,13 +239,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let script = file(folder.path(), "script", b"#!/bin/sh\n");
         // The word lies across two pieces on purpose.
-        let mut bytes = vec![0; PIECE - 8];
+        let mut bytes = vec![0; pinned::PIECE - 8];
         bytes.extend(b"v1.32.4-dispatcher\0");
         let dispatcher = file(folder.path(), "dispatcher", &bytes);
         let real = file(folder.path(), "real", b"\x7fELF kubectl-dispatcher-free");
-        let found = Program::find("kubectl", &[script.clone(), dispatcher.clone(), real.clone()], &[]).unwrap();
-        assert_eq!((found.path, found.digest), (real.clone(), Digest::of(b"\x7fELF kubectl-dispatcher-free")));
-        let error = Program::find("kubectl", &[script, dispatcher], &[]).unwrap_err().to_string();
+        let candidates =
+            |paths: &[&PathBuf]| paths.iter().map(|path| Candidate::file(path.to_string_lossy())).collect::<Vec<_>>();
+        let found = Program::find("kubectl", &candidates(&[&script, &dispatcher, &real]), &[]).unwrap();
+        assert_eq!(
+            (found.digest().unwrap(), found.path),
+            (Digest::of(b"\x7fELF kubectl-dispatcher-free"), real.clone())
+        );
+        let error = Program::find("kubectl", &candidates(&[&script, &dispatcher]), &[]).unwrap_err().to_string();
         assert!(error.contains("is a script") && error.contains("is a dispatcher"), "{error}");
     }
 

@@ -1,5 +1,6 @@
 //! The targets a worker may reach, as the catalog describes them.
 
+use countersign_secrets::TargetKey;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -98,17 +99,68 @@ impl fmt::Display for HostPort {
 
 /// One target of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub enum Target {
+    /// A Kubernetes cluster.
+    Cluster(Cluster),
+    /// An AWS account.
+    Profile(Profile),
+    /// A Google Cloud project.
+    Project(Project),
+    /// An Alertmanager.
+    Alertmanager(Alertmanager),
+}
+
+/// A Kubernetes cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
     /// Address of its API server, an https URL.
     pub address: String,
     /// PEM of the certificate authority of its API server; `None` means the system's.
     pub ca_pem: Option<String>,
-    /// Where a job for this target may connect to.
+    /// Where a job for this cluster may connect to.
     pub allowed: Vec<HostPort>,
 }
 
-impl Target {
-    /// A target where a job may connect to its API server and nowhere else.
+/// An AWS account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its number.
+    pub account: String,
+    /// The one address that its services are reached at; `None` means their own.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// A Google Cloud project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Project {
+    /// The one address that its APIs are reached at; `None` means their own.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// An Alertmanager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alertmanager {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// PEM of the certificate authority that it is believed by; `None` means the system's.
+    pub ca_pem: Option<String>,
+}
+
+/// An address that a cloud's services are reached at instead of their own, a private endpoint; or an Alertmanager's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    url: String,
+    at: HostPort,
+    plain: bool,
+}
+
+/// Why a text is not the address of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is neither https://host[:port] nor, on this very host, http://127.0.0.1:port")]
+pub struct NotAnEndpoint;
+
+impl Cluster {
+    /// A cluster where a job may connect to its API server and nowhere else.
     ///
     /// # Errors
     /// When the address is not an https URL with a host.
@@ -118,8 +170,48 @@ impl Target {
     }
 }
 
-/// The targets by their catalog name.
-pub type Targets = BTreeMap<String, Target>;
+impl Endpoint {
+    /// The address without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn at(&self) -> &HostPort {
+        &self.at
+    }
+
+    /// Whether it is spoken to without TLS.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.plain
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = NotAnEndpoint;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEndpoint> {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (authority, plain) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return Err(NotAnEndpoint),
+        };
+        let at = if plain { authority.parse() } else { HostPort::of_url(text) };
+        let at: HostPort = at.map_err(|_| NotAnEndpoint)?;
+        let loopback = matches!(at.host(), Host::Address(ip) if ip.is_loopback());
+        if authority.contains(['/', '?', '#']) || (plain && !loopback) {
+            return Err(NotAnEndpoint);
+        }
+        Ok(Self { url: text.to_owned(), at, plain })
+    }
+}
+
+/// The targets, by what the catalog calls them.
+pub type Targets = BTreeMap<TargetKey, Target>;
 
 #[cfg(test)]
 mod tests {
@@ -161,5 +253,20 @@ mod tests {
         assert_eq!(of("https://[fd00::1]/x").unwrap(), "[fd00::1]:443");
         assert_eq!(of("https://127.0.0.1:6443").unwrap(), "127.0.0.1:6443");
         assert!(of("http://api.example").is_err() && of("https://u@h").is_err());
+    }
+
+    #[test]
+    fn p17_an_endpoint_without_tls_is_on_this_very_host() {
+        let of =
+            |text: &str| text.parse::<Endpoint>().map(|it| (it.url().to_owned(), it.at().to_string(), it.is_plain()));
+        assert_eq!(
+            of("https://vpce-1.example/"),
+            Ok(("https://vpce-1.example".into(), "vpce-1.example:443".into(), false))
+        );
+        assert_eq!(of("http://127.0.0.1:5000"), Ok(("http://127.0.0.1:5000".into(), "127.0.0.1:5000".into(), true)));
+        for text in ["http://vpce.example:80", "http://127.0.0.1", "https://a/b", "https://u@h", "ftp://h:1", "h:1", ""]
+        {
+            assert!(of(text).is_err(), "{text}");
+        }
     }
 }

@@ -4,14 +4,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose surroundings cannot be made fails")]
 
+mod clouds;
 mod filters;
 mod support;
 
+use clouds::{
+    p15_aws_starts_no_other_program, p15_gcloud_starts_no_other_program,
+    p16_aws_reads_no_file_no_address_and_no_configuration_of_the_host, p17_aws_reaches_its_service_and_nothing_else,
+    p59_an_aws_that_changed_does_not_run, p59_aws_gets_its_own_environment_and_no_other,
+    p59_aws_gets_its_own_environment_at_nested, p59_gcloud_gets_its_own_environment_and_no_other,
+    p59_gcloud_itself_runs_with_it, p59_the_real_aws_runs_with_it,
+};
 use countersign_audit::clock::SystemClock;
 use countersign_core::outcome::Ending;
 use countersign_core::tier::Isolation;
 use countersign_core::time::{Clock, Timestamp};
-use countersign_runner::target::Target;
+use countersign_runner::target::Cluster;
 use countersign_runner::{LocalJail, Narrower, Output, RunFault, Runner as _};
 use filters::{
     a_preview_is_not_filtered, p16_filters_have_no_files_no_environment_and_no_way_out, p20_filters_leave_nobody,
@@ -52,6 +60,8 @@ const TESTS: &[Test] = tests![
     p17_kubectl_reaches_its_target_through_the_proxy,
     p18_the_kubeconfig_is_the_jobs_own_and_private,
     p20_a_cancelled_job_leaves_nobody,
+    p20_whoever_cleans_up_when_interrupted_has_its_time,
+    p20_whoever_ignores_the_interrupt_is_asked_and_then_killed,
     p20_a_job_that_ignores_the_end_is_killed,
     p20_a_job_past_its_time_is_ended,
     p20_a_dropped_run_leaves_nobody,
@@ -80,6 +90,15 @@ const TESTS: &[Test] = tests![
     p44_filters_that_never_end_are_ended,
     p44_filters_that_take_all_memory_are_ended,
     p59_a_filter_program_that_changed_does_not_run,
+    p15_aws_starts_no_other_program,
+    p15_gcloud_starts_no_other_program,
+    p16_aws_reads_no_file_no_address_and_no_configuration_of_the_host,
+    p17_aws_reaches_its_service_and_nothing_else,
+    p59_aws_gets_its_own_environment_and_no_other,
+    p59_gcloud_gets_its_own_environment_and_no_other,
+    p59_the_real_aws_runs_with_it,
+    p59_gcloud_itself_runs_with_it,
+    p59_an_aws_that_changed_does_not_run,
 ];
 
 /// What holds at level `nested`; tried here and behind a container's filter.
@@ -94,6 +113,7 @@ const NESTED: &[Test] = tests![
     p20_a_job_that_ignores_the_end_is_killed_at_nested,
     p46_nothing_is_left_after_many_nested_jobs,
     p47_a_job_plants_no_link_outside_its_home,
+    p59_aws_gets_its_own_environment_at_nested,
 ];
 
 /// A step that reads its objects from standard input gets exactly the text that was decided about.
@@ -196,7 +216,7 @@ async fn p17_kubectl_reaches_its_target_at_nested() {
 
 async fn kubectl_reaches_its_target(at: impl FnOnce(World) -> World) {
     let server = Server::new().await;
-    let target = Target::of_address(server.url(), Some(server.ca_pem.clone())).unwrap();
+    let target = Cluster::of_address(server.url(), Some(server.ca_pem.clone())).unwrap();
     let world = at(World::with_kubectl(target).await);
     let kubectl = world.jail.programs().find(|program| program.name == "kubectl");
     let kubectl = kubectl.expect("the tests need a kubectl that is no dispatcher").clone();
@@ -207,7 +227,7 @@ async fn kubectl_reaches_its_target(at: impl FnOnce(World) -> World) {
     assert_eq!((exit.code, output.as_str()), (Some(0), "healthy [redacted:leased-token]"), "{:?}", exit.notes);
     assert!(head.starts_with("GET /healthz HTTP/1.1\r\n"), "{head}");
     assert!(head.to_lowercase().contains(&format!("\r\nauthorization: bearer {TOKEN}\r\n")), "{head}");
-    assert_eq!((exit.ran.program, exit.ran.digest), (kubectl.path, kubectl.digest));
+    assert_eq!((exit.ran.program, exit.ran.digest), (kubectl.path.clone(), kubectl.digest().unwrap()));
     world.close().await;
 }
 
@@ -299,7 +319,7 @@ async fn p20_a_job_that_ignores_the_end_is_killed() {
     let token = cancel.clone();
     let (world, exit, took) = with_grandchildren(
         World::new(&[]).await,
-        "trap '' TERM;",
+        "trap '' INT TERM;",
         "100002",
         |ask| ask.cancel = token,
         || cancel.cancel(),
@@ -308,6 +328,43 @@ async fn p20_a_job_that_ignores_the_end_is_killed() {
     assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
     assert!(took > Duration::from_secs(1), "it was asked first, and given time: {took:?}");
     world.close().await;
+}
+
+/// A job that is cancelled once it has said `ready`: what it printed then, and how it ended.
+async fn cancelled_when_ready(script: &str) -> (String, countersign_runner::Exit) {
+    let (world, argv, cancel) = (World::new(&[]).await, ["sh", "-c", script], CancellationToken::new());
+    let ask = Ask::apply(&argv);
+    let on_record = world.on_record(&ask).await;
+    let lease = world.lease(&on_record).await;
+    let (out, mut chunks) = Output::new(cancel.clone(), ask.narrower);
+    let follow = async {
+        let mut text = String::new();
+        while let Some(chunk) = chunks.recv().await {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+            if text.contains("ready") {
+                cancel.cancel();
+            }
+        }
+        text
+    };
+    let (exit, text) = tokio::join!(world.jail.run(on_record, &lease, out), follow);
+    world.close().await;
+    (text, exit.unwrap())
+}
+
+async fn p20_whoever_cleans_up_when_interrupted_has_its_time() {
+    let script = "trap 'sleep 0.3; echo cleaned; exit 3' INT; trap 'echo too early; exit 4' TERM; echo ready; \
+                  while :; do sleep 0.02; done";
+    let (text, exit) = cancelled_when_ready(script).await;
+    assert_eq!((text.as_str(), exit.ending, exit.code), ("ready\ncleaned\n", Ending::Cancelled, Some(3)));
+}
+
+async fn p20_whoever_ignores_the_interrupt_is_asked_and_then_killed() {
+    let script = "trap '' INT; trap 'echo asked' TERM; echo ready; while :; do sleep 0.02; done";
+    let (text, exit) = cancelled_when_ready(script).await;
+    // The shell tells between the two that what it waited for was asked to end as well.
+    assert!(text.starts_with("ready\n") && text.ends_with("asked\n"), "{text}");
+    assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
 }
 
 async fn p20_a_cancelled_job_leaves_nobody_at_nested() {
@@ -323,7 +380,7 @@ async fn p20_a_job_that_ignores_the_end_is_killed_at_nested() {
     let (world, token) = (World::nested(&[]).await, cancel.clone());
     let then = || cancel.cancel();
     let (world, exit, took) =
-        with_grandchildren(world, "trap '' TERM;", "100007", |ask| ask.cancel = token, then).await;
+        with_grandchildren(world, "trap '' INT TERM;", "100007", |ask| ask.cancel = token, then).await;
     assert_eq!((exit.ending, exit.code), (Ending::Cancelled, Some(137)));
     assert!(took > Duration::from_secs(1), "it was asked first, and given time: {took:?}");
     world.close().await;

@@ -36,15 +36,16 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// May be dropped; the sweep finishes it.
     async fn revoke(&self, lease: Lease) -> Result<(), RevokeError>;
 
-    /// Revokes every lease of this worker's pool whose handle is not in `live`: what dead
-    /// processes left behind. Returns the handles it revoked.
+    /// Revokes every lease of commands of this pool whose handle is not in `live`: what dead
+    /// processes left behind. Returns the handles it revoked. What is younger than two minutes is
+    /// left: its command may have begun after the living were counted.
     ///
     /// # Errors
     /// [`RevokeError`] of the first that could not be revoked; all others were tried.
     ///
     /// # Cancel safety
     /// May be dropped and called again.
-    async fn sweep(&self, live: &BTreeSet<String>) -> Result<Vec<String>, RevokeError>;
+    async fn sweep(&self, pool: &str, live: &BTreeSet<String>) -> Result<Vec<String>, RevokeError>;
 }
 
 /// Why there is no lease. Nothing may run then. No variant holds secret text.
@@ -91,6 +92,88 @@ pub enum IssueError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The issuer gave nothing.
+    #[error("{issuer} issued nothing ({doing})")]
+    NotIssued {
+        /// Which issuer.
+        issuer: &'static str,
+        /// What it was asked for.
+        doing: &'static str,
+        /// What went wrong.
+        #[source]
+        fault: IssuerFault,
+    },
+    /// The worker is not set up for this issuer.
+    #[error("this worker's countersign.yaml says nothing about {what}")]
+    NoIssuer {
+        /// What is missing there.
+        what: String,
+    },
+    /// What was issued is not what the target takes.
+    #[error("a {got} is no credential for {kind}")]
+    Unfit {
+        /// What the target is.
+        kind: &'static str,
+        /// What there is.
+        got: &'static str,
+    },
+}
+
+/// What went wrong at an issuer. Its own words stay behind: they may hold what it was sent, or
+/// what it was about to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerFault {
+    /// No connection, or none whose other end is believed.
+    #[error("it cannot be reached")]
+    Unreachable,
+    /// It took the request and gave no answer in time.
+    #[error("it did not answer in time")]
+    Silent,
+    /// It is sealed, or in maintenance (503).
+    #[error("it is sealed or out of service")]
+    OutOfService,
+    /// It does not believe who asks (401, or a login that is refused).
+    #[error("it does not accept this worker's own credential")]
+    Login,
+    /// It believes who asks, and they may not (403).
+    #[error("it does not allow this worker to do that")]
+    Denied,
+    /// There is no such role, account or secret (404).
+    #[error("it does not have what the catalog names")]
+    Unknown,
+    /// Another no.
+    #[error("it refused with HTTP {0}")]
+    Refused(u16),
+    /// It broke.
+    #[error("it failed with HTTP {0}")]
+    Failed(u16),
+    /// The answer is too long or of another form.
+    #[error("its answer is not understood")]
+    Unreadable,
+    /// Address or authority cannot be used.
+    #[error("its address or authority in the settings cannot be used")]
+    Settings,
+    /// It would end before the command may.
+    #[error("what it issues ends before the command may")]
+    TooShort,
+}
+
+impl IssuerFault {
+    pub(crate) const fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Login,
+            403 => Self::Denied,
+            404 => Self::Unknown,
+            503 => Self::OutOfService,
+            500..=599 => Self::Failed(status),
+            _ => Self::Refused(status),
+        }
+    }
+
+    /// By the kind of the error alone: its text is never read.
+    pub(crate) fn of_network(error: &reqwest::Error) -> Self {
+        if error.is_timeout() && !error.is_connect() { Self::Silent } else { Self::Unreachable }
+    }
 }
 
 impl IssueError {
@@ -104,9 +187,15 @@ impl IssueError {
             Self::NoTarget { tool } => {
                 format!("the command names no target, and `{}` needs a credential", shown(tool))
             }
-            Self::Missing(_) | Self::Unreadable { .. } | Self::Exposed { .. } | Self::Malformed { .. } => {
-                "the credential for this command could not be had".to_owned()
+            Self::NotIssued { issuer, fault, .. } => {
+                format!("the credential for this command could not be had from {issuer}: {fault}")
             }
+            Self::Missing(_)
+            | Self::Unreadable { .. }
+            | Self::Exposed { .. }
+            | Self::Malformed { .. }
+            | Self::NoIssuer { .. }
+            | Self::Unfit { .. } => "the credential for this command could not be had".to_owned(),
         };
         Refusal::new(
             Code::CredentialUnavailable,

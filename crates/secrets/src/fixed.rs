@@ -4,36 +4,19 @@
 //! fall-back from one class or target to another.
 
 use crate::broker::{Broker, IssueError, RevokeError};
-use crate::lease::{Expiry, Lease, Material, handle};
-use crate::reference::Reference;
+use crate::lease::{Impersonation, Lease, Material, Minted};
+use crate::need::{Need, Term};
+use crate::read::{self, Environment, fit};
+use crate::recipe::{Mint, Recipe};
+use crate::target::TargetKey;
 use async_trait::async_trait;
 use countersign_audit::on_record::OnRecord;
-use countersign_core::id::InvocationId;
 use countersign_core::time::Clock;
-use countersign_core::warrant::{CredentialClass, Errand};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use countersign_core::warrant::CredentialClass;
+use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long a lease outlives the job it is for: time to stop and to revoke.
-const GRACE: Duration = Duration::from_mins(1);
-
-/// What to make a credential from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Recipe {
-    /// A bearer token.
-    BearerToken(Reference),
-    /// A client certificate and its key.
-    ClientCertificate {
-        /// PEM of the certificate chain.
-        certificate: Reference,
-        /// PEM of the private key.
-        key: Reference,
-    },
-}
 
 /// How long each tool's jobs may take, from the runners' own limits.
 #[derive(Debug, Clone)]
@@ -50,11 +33,11 @@ impl WallLimits {
     }
 }
 
-/// What a [`StaticBroker`] is made of.
+/// What a [`StaticBroker`] is made of, and the static part of any other.
 #[derive(Debug)]
 pub struct StaticConfig {
     /// Target and class to recipe.
-    pub credentials: BTreeMap<(String, CredentialClass), Recipe>,
+    pub credentials: BTreeMap<(TargetKey, CredentialClass), Recipe>,
     /// Names of the tools that need no credential: their leases hold [`Material::None`].
     pub without_credential: BTreeSet<String>,
     /// How long jobs may take.
@@ -70,29 +53,6 @@ pub struct StaticBroker {
     clock: Arc<dyn Clock>,
 }
 
-/// What a lease is needed for, out of a recorded warrant.
-#[derive(Debug, Clone)]
-struct Need {
-    invocation: InvocationId,
-    errand: Errand,
-    tool: String,
-    target: Option<String>,
-    class: CredentialClass,
-}
-
-impl Need {
-    fn of(on_record: &OnRecord) -> Self {
-        let warrant = on_record.warrant();
-        Self {
-            invocation: on_record.invocation(),
-            errand: warrant.errand(),
-            tool: warrant.command().tool().name().to_owned(),
-            target: warrant.decision().decision().scope.target.clone(),
-            class: warrant.credential(),
-        }
-    }
-}
-
 impl StaticBroker {
     /// A broker over these references. Nothing is read before a lease is issued.
     #[must_use]
@@ -100,75 +60,80 @@ impl StaticBroker {
         Self { config: Arc::new(config), clock }
     }
 
-    async fn lease(&self, need: Need) -> Result<Lease, IssueError> {
-        let material = match self.recipe(&need)? {
-            None => Material::None,
-            Some(recipe) => {
-                let config = Arc::clone(&self.config);
-                tokio::task::spawn_blocking(move || recipe.read(&config.environment))
-                    .await
-                    .expect("reading a credential does not panic")?
-            }
+    pub(crate) async fn lease(&self, need: Need) -> Result<Lease, IssueError> {
+        let term = self.term(&need);
+        let Some(recipe) = self.recipe(&need)?.cloned() else {
+            return Ok(Lease::of(need, Minted::fixed(Material::None), None, term));
         };
-        let nominal = self.clock.now().plus(self.config.wall.of(&need.tool)).plus(GRACE);
-        Ok(Lease {
-            handle: handle(need.invocation, need.errand),
-            invocation: need.invocation,
-            class: need.class,
-            target: need.target,
-            material,
-            expiry: Expiry { nominal, effective: None },
-        })
+        let impersonation = recipe.impersonation(&need.principal);
+        let config = Arc::clone(&self.config);
+        let material = tokio::task::spawn_blocking(move || recipe.read(&config.environment))
+            .await
+            .expect("reading a credential does not panic")?;
+        let material = match &need.key {
+            Some(key) => fit(key.kind, material)?,
+            None => material,
+        };
+        Ok(Lease::of(need, Minted::fixed(material), impersonation, term))
+    }
+
+    /// For how long it is needed, from now on.
+    pub(crate) fn term(&self, need: &Need) -> Term {
+        Term::of_job(self.clock.now(), self.config.wall.of(&need.tool))
+    }
+
+    pub(crate) fn config(&self) -> &StaticConfig {
+        &self.config
     }
 
     /// The recipe to follow; `None` when the tool needs no credential.
-    fn recipe(&self, need: &Need) -> Result<Option<Recipe>, IssueError> {
+    pub(crate) fn recipe(&self, need: &Need) -> Result<Option<&Recipe>, IssueError> {
         if self.config.without_credential.contains(&need.tool) {
             return Ok(None);
         }
-        let target = need.target.clone().ok_or_else(|| IssueError::NoTarget { tool: need.tool.clone() })?;
+        let target = need.key.clone().ok_or_else(|| IssueError::NoTarget { tool: need.tool.clone() })?;
         let key = (target, need.class);
         match self.config.credentials.get(&key) {
-            Some(recipe) => Ok(Some(recipe.clone())),
-            None => Err(IssueError::NotConfigured { target: key.0, class: key.1 }),
+            Some(recipe) => Ok(Some(recipe)),
+            None => Err(IssueError::NotConfigured { target: key.0.name, class: key.1 }),
         }
     }
 }
 
 impl Recipe {
-    fn read(&self, environment: &BTreeMap<String, SecretString>) -> Result<Material, IssueError> {
+    /// Reads what lies somewhere. Blocks.
+    pub(crate) fn read(&self, environment: &Environment) -> Result<Material, IssueError> {
         match self {
-            Self::BearerToken(reference) => {
-                let token = reference.read(environment)?;
-                // It goes into a header and a kubeconfig; a line break there would begin another line.
-                if token.expose_secret().chars().any(|c| c.is_whitespace() || c.is_control()) {
-                    return Err(malformed(reference, "a token holds no white space"));
-                }
-                Ok(Material::BearerToken(token))
-            }
-            Self::ClientCertificate { certificate, key } => Ok(Material::ClientCertificate {
-                certificate_pem: pem(certificate, environment, "CERTIFICATE-----")?.expose_secret().to_owned(),
-                key_pem: pem(key, environment, "PRIVATE KEY-----")?,
-            }),
+            Self::Nothing => Ok(Material::None),
+            Self::BearerToken(reference) => read::token(reference, environment).map(Material::BearerToken),
+            Self::AccessToken(reference) => read::token(reference, environment).map(Material::AccessToken),
+            Self::ClientCertificate { certificate, key } => read::certificate(certificate, key, environment),
+            Self::Aws(reference) => read::aws(reference, environment).map(Material::from),
+            Self::Variables(reference) => read::variables(reference, environment),
+            Self::Impersonating { with, .. } => with.read(environment),
+            Self::Minted(mint) => Err(IssueError::NoIssuer { what: format!("the issuer `{}`", mint.issuer()) }),
         }
     }
-}
 
-fn pem(
-    reference: &Reference,
-    environment: &BTreeMap<String, SecretString>,
-    label: &str,
-) -> Result<SecretString, IssueError> {
-    let text = reference.read(environment)?;
-    let first = text.expose_secret().lines().next().unwrap_or_default();
-    if !first.starts_with("-----BEGIN ") || !first.ends_with(label) {
-        return Err(malformed(reference, "it does not begin with the expected PEM label"));
+    /// As whom the cluster is to treat the requests.
+    pub(crate) fn impersonation(&self, principal: &str) -> Option<Impersonation> {
+        let Self::Impersonating { user, groups, .. } = self else { return None };
+        Some(Impersonation { user: user.replace("{principal}", principal), groups: groups.clone() })
     }
-    Ok(SecretString::from(format!("{}\n", text.expose_secret())))
-}
 
-fn malformed(reference: &Reference, why: &'static str) -> IssueError {
-    IssueError::Malformed { reference: reference.clone(), why }
+    /// Who mints, if somebody does.
+    pub(crate) fn mint(&self) -> Option<&Mint> {
+        match self {
+            Self::Minted(mint) => Some(mint),
+            Self::Impersonating { with, .. } => with.mint(),
+            Self::Nothing
+            | Self::BearerToken(_)
+            | Self::AccessToken(_)
+            | Self::ClientCertificate { .. }
+            | Self::Aws(_)
+            | Self::Variables(_) => None,
+        }
+    }
 }
 
 #[async_trait]
@@ -184,7 +149,7 @@ impl Broker for StaticBroker {
     }
 
     /// Nothing outlives its process here, so there is never anything to sweep.
-    async fn sweep(&self, _live: &BTreeSet<String>) -> Result<Vec<String>, RevokeError> {
+    async fn sweep(&self, _pool: &str, _live: &BTreeSet<String>) -> Result<Vec<String>, RevokeError> {
         Ok(Vec::new())
     }
 }

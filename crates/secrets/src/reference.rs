@@ -108,6 +108,23 @@ impl Reference {
         }
     }
 
+    /// What is no secret, a certificate of an authority: anybody may read the file. Blocks.
+    ///
+    /// # Errors
+    /// [`IssueError`] when it is missing, not text, or too long.
+    pub fn read_public(&self, environment: &BTreeMap<String, SecretString>) -> Result<String, IssueError> {
+        use secrecy::ExposeSecret as _;
+        let Self::File(path) = self else { return self.read(environment).map(|text| text.expose_secret().to_owned()) };
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+        match read {
+            Ok(length) if u64::try_from(length).unwrap_or(u64::MAX) <= LONGEST => Ok(text),
+            Ok(_) => Err(self.malformed("it is longer than 64 KiB")),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Err(IssueError::Missing(self.clone())),
+            Err(source) => Err(IssueError::Unreadable { reference: self.clone(), source }),
+        }
+    }
+
     fn trimmed(&self, text: &str) -> Result<SecretString, IssueError> {
         match text.trim() {
             "" => Err(self.malformed("it is empty")),

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod life;
 pub mod listening;
 pub mod metrics;
+pub mod own_services;
 pub mod policy;
 pub mod program;
 pub mod queue;

@@ -7,8 +7,6 @@ use crate::life::Life;
 use anyhow::Context as _;
 use countersign_queue::redis::{RedisAddress as Address, RedisTls};
 use countersign_queue::{EmbeddedQueue, Queue, RedisQueue, RedisSettings};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An open queue.
@@ -84,22 +82,4 @@ pub fn settings(redis: &Redis, deployment: &str, environment: &Environment) -> a
         name: deployment.to_owned(),
         deadline: redis.deadline,
     })
-}
-
-/// Where a process's own services are, as far as names resolve now: nothing that runs in a jail
-/// reaches them by a name.
-pub async fn addresses(config: &Config) -> BTreeSet<SocketAddr> {
-    let names = match &config.queue {
-        Configured::Embedded(_) => Vec::new(),
-        Configured::Redis(Redis { address: RedisAddress::Server(host, port), .. }) => vec![(host.clone(), *port)],
-        Configured::Redis(Redis { address: RedisAddress::Sentinel { nodes, .. }, .. }) => nodes.clone(),
-    };
-    let mut addresses = BTreeSet::from([config.listen]);
-    for name in names {
-        match tokio::net::lookup_host(name).await {
-            Ok(found) => addresses.extend(found),
-            Err(error) => tracing::warn!("The queue's address is not known yet: {error}"),
-        }
-    }
-    addresses
 }

@@ -4,6 +4,8 @@
 //! demo and in tests. **Invariant:** a stand-in listens on 127.0.0.1 alone, and only tests and the demo link it.
 
 mod chance;
+pub mod git;
+pub mod google;
 pub mod kms;
 pub mod kubernetes;
 pub mod slack;

@@ -1,12 +1,18 @@
-//! A certificate authority of its own and a server certificate for 127.0.0.1.
+//! A certificate authority of its own, a server certificate for 127.0.0.1, and who listens with it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// The server's TLS configuration and the authority clients have to trust.
 pub(crate) struct Identity {
@@ -39,4 +45,32 @@ where
         .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Identity { config: Arc::new(config), ca_pem })
+}
+
+/// How long a handshake may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A listener whose connections have finished the handshake.
+pub(crate) struct Listener {
+    pub(crate) listener: TcpListener,
+    pub(crate) acceptor: TlsAcceptor,
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            // A client may leave at any time, and one that does not trust the certificate does.
+            let Ok((stream, address)) = self.listener.accept().await else { continue };
+            if let Ok(Ok(stream)) = timeout(DEADLINE, self.acceptor.accept(stream)).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
 }

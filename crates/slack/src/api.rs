@@ -126,6 +126,37 @@ pub struct User {
     pub is_email_confirmed: Option<bool>,
 }
 
+/// What `files.info` says of a file.
+///
+/// Source: Slack, "File object". What is absent is not taken for harmless.
+#[derive(Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct File {
+    /// Its id.
+    pub id: String,
+    /// Who created it.
+    pub user: Option<String>,
+    /// How Slack keeps it: `hosted`, `snippet`, and others that are no text of somebody's.
+    pub mode: Option<String>,
+    /// Whether somebody else keeps it.
+    pub is_external: Option<bool>,
+    /// Whether the app may see it; absent or `visible` when it may.
+    pub file_access: Option<String>,
+    /// Its size in bytes, as Slack says.
+    pub size: Option<u64>,
+    /// Where its content is, as Slack says.
+    pub url_private: Option<String>,
+    /// The same, for programs.
+    pub url_private_download: Option<String>,
+}
+
+/// Without its addresses.
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("id", &self.id).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
 /// An opened modal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedView {
@@ -153,6 +184,11 @@ pub trait SlackApi: Send + Sync + fmt::Debug {
     async fn is_shared(&self, channel: &str) -> Result<bool, ApiError>;
     /// `users.info`.
     async fn user(&self, user: &str) -> Result<User, ApiError>;
+    /// `files.info`.
+    async fn file(&self, id: &str) -> Result<File, ApiError>;
+    /// The content of a file. Besides Slack's own codes: `file_too_long` when it has more than `most`
+    /// bytes, whatever Slack says of its size; `foreign_file_address` when Slack does not keep it.
+    async fn content(&self, file: &File, most: usize) -> Result<Vec<u8>, ApiError>;
     /// `views.open`, within three seconds of the click.
     async fn open_view(&self, trigger: &str, view: &SlackView) -> Result<OpenedView, ApiError>;
     /// `views.update`.

@@ -6,12 +6,13 @@
 //! **Invariant:** a call ends within its deadline, and an answer is read to its limit. No error
 //! holds a body or an address.
 
+mod files;
 mod token;
 mod wire;
 
 pub use token::Token;
 
-use crate::api::{ApiError, OpenedView, Post, Posted, SlackApi, User};
+use crate::api::{ApiError, File, OpenedView, Post, Posted, SlackApi, User};
 use crate::render::Page;
 use async_trait::async_trait;
 use countersign_core::time::Timestamp;
@@ -134,7 +135,7 @@ impl Web {
 
     async fn answer<T: for<'de> Deserialize<'de>>(&self, request: reqwest::RequestBuilder) -> Result<T, ApiError> {
         let answer = request.send().await.map_err(|error| wire::unanswered(&error))?;
-        let body = bounded(wire::accepted(answer)?).await?;
+        let body = bounded(wire::accepted(answer)?, ANSWER, "answer_too_long").await?;
         let told: wire::Envelope = serde_json::from_slice(&body).map_err(|_| ApiError::Lost)?;
         if !told.ok {
             return Err(ApiError::of_code(told.error.as_deref().unwrap_or_default()));
@@ -153,12 +154,12 @@ fn is_this_machine(url: &reqwest::Url) -> bool {
     host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The body, unless it is longer than anything we ask for.
-async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, ApiError> {
+/// The body, unless it is longer than `most` bytes: then what is left of it is not read.
+async fn bounded(mut answer: reqwest::Response, most: usize, code: &str) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|_| ApiError::Lost)? {
-        if body.len() + chunk.len() > ANSWER {
-            return Err(ApiError::Refused("answer_too_long".into()));
+        if body.len() + chunk.len() > most {
+            return Err(ApiError::Refused(code.to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -241,6 +242,15 @@ impl SlackApi for Web {
         Ok(answer.seen_from(home))
     }
 
+    async fn file(&self, id: &str) -> Result<File, ApiError> {
+        let answer: wire::FileAnswer = self.ask("files.info", &[("file", id)]).await?;
+        Ok(answer.file)
+    }
+
+    async fn content(&self, file: &File, most: usize) -> Result<Vec<u8>, ApiError> {
+        self.download(file, most).await
+    }
+
     async fn open_view(&self, trigger: &str, view: &SlackView) -> Result<OpenedView, ApiError> {
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId::from(trigger.to_owned()), view.clone());
         let request = self.to("views.open").timeout(self.deadlines.trigger).json(&request);
@@ -267,7 +277,7 @@ impl SlackApi for Web {
             "blocks": page.blocks(),
         });
         let answer = self.http.post(url).json(&body).send().await.map_err(|error| wire::unanswered(&error))?;
-        let body = bounded(wire::accepted(answer)?).await?;
+        let body = bounded(wire::accepted(answer)?, ANSWER, "answer_too_long").await?;
         // A yes is the bare word `ok`.
         match serde_json::from_slice::<wire::Envelope>(&body) {
             Ok(told) if !told.ok => Err(ApiError::of_code(told.error.as_deref().unwrap_or_default())),

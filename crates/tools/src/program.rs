@@ -1,8 +1,9 @@
-//! The filter process: reads standard input, writes standard output, says what went wrong.
+//! What a process becomes by its first argument: the filters, or a driver.
 //!
-//! **Invariant:** it takes one argument, a JSON array of canonical argvs, and reads each with the
-//! grammar that decided about it; what does not read back runs nothing.
+//! **Invariant:** the filters take one argument, a JSON array of canonical argvs; a driver takes one canonical argv.
+//! Each is read with the grammar that decided about it; what does not read back runs nothing.
 
+use crate::driver;
 use crate::filters::{Limits, Summary, run};
 use countersign_command::filters::Filter;
 use countersign_core::command::Argv;
@@ -18,14 +19,20 @@ const NO_MATCH: i32 = 1;
 /// It could not go on; why stands on standard error.
 const FAILED: i32 = 2;
 
-/// Becomes the filter if this process was started as one, and then never returns.
+/// Becomes the filters or a driver if this process was started as one, and then never returns.
 ///
 /// Call it first in `main`, before any thread exists and before anything is read or opened.
 pub fn enter_if_asked() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == MARKER) {
+    let Some(first) = arguments.next() else { return };
+    if first == MARKER {
         let chain = arguments.next().and_then(|chain| chain.into_string().ok());
         std::process::exit(enter(&chain.unwrap_or_default()));
+    }
+    if first == driver::MARKER {
+        // What is no text is no word of a canonical argv.
+        let words: Option<Vec<String>> = arguments.map(|word| word.into_string().ok()).collect();
+        std::process::exit(driver::enter(words.unwrap_or_default()));
     }
 }
 

@@ -4,12 +4,13 @@
 //! the reaper because this process could not reach the queue, or could not record what it owes.
 
 use crate::Worker;
+use crate::stopping::{Stopping, cancelled, lost};
 use countersign_audit::event::{Event, Kind, SealKind};
 use countersign_audit::fate::{Reason, Verdict};
 use countersign_core::id::InvocationId;
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::{SealError, Sealed};
-use countersign_queue::{Claim, Kind as Work, Load, Renewed};
+use countersign_queue::{Claim, Kind as Work, Load, RenewError, Renewed, Topic};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -31,13 +32,13 @@ pub(crate) enum Settled {
 
 impl Worker {
     pub(crate) async fn work(&self, claim: Claim) {
-        let cancel = self.parts().abort.child_token();
+        let stopping = Stopping::below(&self.parts().abort);
         let renewing = CancellationToken::new();
-        let renewer = self.renew(&claim, cancel.clone(), renewing.clone());
+        let renewer = self.renew(&claim, &stopping, &renewing);
         let work = async {
             let settled = match &claim.load {
-                Load::Preview(sealed) => self.preview(&claim, sealed, cancel.clone()).await,
-                Load::Run(sealed) => Box::pin(self.run(&claim, sealed, cancel.clone())).await,
+                Load::Preview(sealed) => self.preview(&claim, sealed, &stopping).await,
+                Load::Run(sealed) => Box::pin(self.run(&claim, sealed, &stopping)).await,
             };
             let settled = match settled {
                 Settled::Started => self.started_before(&claim).await,
@@ -79,14 +80,15 @@ impl Worker {
         }
     }
 
-    /// Keeps the claim until `done`; cancels the command when somebody cancelled, or the claim is
+    /// Keeps the claim until `done`; stops the command when somebody cancelled, or the claim is
     /// lost or not known to be held for half its lease.
-    async fn renew(&self, claim: &Claim, cancel: CancellationToken, done: CancellationToken) {
+    async fn renew(&self, claim: &Claim, stopping: &Stopping, done: &CancellationToken) {
         let parts = self.parts();
+        let mut news = parts.queue.listen(Topic::Cancellation(claim.key.invocation));
         let mut held_at = parts.clock.boottime();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(parts.lease / 15) => {}
+                () = news.wait(parts.lease / 15) => {}
                 () = done.cancelled() => return,
             }
             let renewed = match parts.lease_time().await {
@@ -95,16 +97,19 @@ impl Worker {
             };
             match renewed {
                 Ok(Renewed::Held(_)) => held_at = parts.clock.boottime(),
-                Ok(Renewed::Cancelled(_)) => cancel.cancel(),
-                Err(countersign_queue::RenewError::Lost) => {
+                Ok(Renewed::Cancelled(_)) => {
+                    held_at = parts.clock.boottime();
+                    stopping.stop(cancelled());
+                }
+                Err(RenewError::Lost) => {
                     tracing::error!(invocation.id = %claim.key.invocation, "The claim is lost, so the command is stopped");
-                    cancel.cancel();
+                    stopping.stop(lost());
                     return;
                 }
-                Err(countersign_queue::RenewError::Unavailable(error)) => {
+                Err(RenewError::Unavailable(error)) => {
                     tracing::warn!(invocation.id = %claim.key.invocation, "The claim could not be renewed: {error}");
                     if parts.clock.boottime().saturating_sub(held_at) > parts.lease / 2 {
-                        cancel.cancel();
+                        stopping.stop(lost());
                     }
                 }
             }

@@ -5,14 +5,19 @@
 //! record; whatever happens, an outcome is owed and written. It holds no chat token.
 
 mod effect;
+mod guard;
 pub mod host;
 mod job;
 mod look;
+mod output;
 mod people;
 mod reap;
 mod report;
 mod run;
+mod stopping;
+mod sweep;
 
+use countersign_audit::control::ControlLog;
 use countersign_audit::fate::Fate;
 use countersign_audit::log::AuditLog;
 use countersign_core::digest::Digest;
@@ -96,19 +101,32 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A worker; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Worker(Arc<Parts>);
+pub struct Worker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    /// Which freezes are on, as the fate store says.
+    control: ControlLog,
+}
 
 impl Worker {
     /// Starts claiming and reaping; ends when `stop` is cancelled.
     pub fn start(parts: Parts) {
-        let worker = Self(Arc::new(parts));
-        let (claims, reaps) = (worker.clone(), worker.clone());
-        worker.0.tasks.spawn(async move { claims.claim().await });
-        worker.0.tasks.spawn(async move { reaps.reap().await });
+        let control = parts.log.control();
+        let worker = Self(Arc::new(Shared { parts, control }));
+        let (claims, reaps, sweeps) = (worker.clone(), worker.clone(), worker.clone());
+        worker.parts().tasks.spawn(async move { claims.claim().await });
+        worker.parts().tasks.spawn(async move { reaps.reap().await });
+        worker.parts().tasks.spawn(async move { sweeps.sweep().await });
     }
 
     fn parts(&self) -> &Parts {
-        &self.0
+        &self.0.parts
+    }
+
+    fn control(&self) -> &ControlLog {
+        &self.0.control
     }
 
     /// Claims until it is told to stop.

@@ -7,6 +7,7 @@ use crate::Worker;
 use crate::effect::{Owner, Printed, read};
 use crate::job::Settled;
 use crate::run::{Done, Halt, Show, chain};
+use crate::stopping::Stopping;
 use countersign_audit::event::SealKind;
 use countersign_core::command::{Command, EffectForm};
 use countersign_core::effect::Effect;
@@ -17,11 +18,10 @@ use countersign_core::refusal::{Code, Refusal, shown};
 use countersign_core::seal::Sealed;
 use countersign_core::warrant::{Errand, Warrant};
 use countersign_queue::{Claim, Paper};
-use tokio_util::sync::CancellationToken;
 
 impl Worker {
     /// The dry run before people are asked.
-    pub(crate) async fn preview(&self, claim: &Claim, sealed: &Sealed<Preview>, cancel: CancellationToken) -> Settled {
+    pub(crate) async fn preview(&self, claim: &Claim, sealed: &Sealed<Preview>, stopping: &Stopping) -> Settled {
         let parts = self.parts();
         let id = claim.key.invocation;
         if let Err(settled) = self.clocks_agree(id).await {
@@ -39,7 +39,7 @@ impl Worker {
             Ok(warrant) => warrant,
             Err(refusal) => return self.refuse(id, *refusal).await,
         };
-        match self.effect_of(claim, warrant, cancel).await {
+        match self.effect_of(claim, warrant, stopping).await {
             Ok(effect) => {
                 let posted = parts.queue.post(id, Paper::Effect(effect.seal(&parts.sealer))).await;
                 posted.map_or(Settled::GiveBack, |_| Settled::Finish)
@@ -54,12 +54,12 @@ impl Worker {
         &self,
         claim: &Claim,
         warrant: Warrant,
-        cancel: CancellationToken,
+        stopping: &Stopping,
     ) -> Result<Effect, Box<Refusal>> {
         let id = warrant.invocation();
         let form = warrant.effect_form();
         let command = warrant.command().clone();
-        let mut done = match self.execute(claim, warrant, cancel, Show::Silent).await {
+        let mut done = match self.execute(claim, warrant, stopping, Show::Silent).await {
             Ok(done) => done,
             Err(Halt::NotRun(refusal) | Halt::Owing(refusal)) => return Err(Box::new(refusal)),
             Err(Halt::Begin(error)) => {

@@ -96,7 +96,7 @@ impl Worker {
         let find_out = vec![
             "The worker died after the start; the command may have taken effect in full, in part or not at all."
                 .to_owned(),
-            "Look at the target itself before asking again: /kubectl get … on the same objects.".to_owned(),
+            "Look at the target itself before asking again.".to_owned(),
         ];
         Outcome { notes: find_out, ..self.outcome(id, Ending::Unknown) }
     }

@@ -5,8 +5,9 @@
 
 use crate::Worker;
 use crate::job::Settled;
+use crate::stopping::Stopping;
 use countersign_audit::begin::{BeginError, Concluded, Ended, MAX_SKEW, OpenEntry, Particulars};
-use countersign_audit::event::{LeaseNote, OutputNote, SealKind};
+use countersign_audit::event::{LeaseNote, SealKind};
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::job::Job;
 use countersign_core::outcome::{Ending, Outcome};
@@ -14,7 +15,7 @@ use countersign_core::refusal::{Code, Refusal};
 use countersign_core::seal::Sealed;
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::{Checked, Errand, Warrant};
-use countersign_queue::{Claim, Paper, Progress, StartError};
+use countersign_queue::{Claim, Paper, StartError};
 use countersign_runner::{Exit, Narrower, Output, RunFault};
 use countersign_secrets::Lease;
 use std::collections::BTreeMap;
@@ -54,10 +55,10 @@ pub(crate) enum Halt {
 }
 
 impl Worker {
-    pub(crate) async fn run(&self, claim: &Claim, sealed: &Sealed<Job>, cancel: CancellationToken) -> Settled {
+    pub(crate) async fn run(&self, claim: &Claim, sealed: &Sealed<Job>, stopping: &Stopping) -> Settled {
         let id = claim.key.invocation;
         loop {
-            let warrant = match self.warrant(claim, sealed, &cancel).await {
+            let warrant = match Box::pin(self.warrant(claim, sealed, stopping)).await {
                 Ok(warrant) => warrant,
                 Err(settled) => return settled,
             };
@@ -65,12 +66,12 @@ impl Worker {
             let form = warrant.effect_form();
             let command = warrant.command().clone();
             let show = if dry { Show::Silent } else { Show::Live };
-            return match self.execute(claim, warrant, cancel.clone(), show).await {
+            return match self.execute(claim, warrant, stopping, show).await {
                 Ok(done) if dry => self.close_dry(id, done, form, &command).await,
                 Ok(done) => self.close(id, done).await,
                 Err(Halt::NotRun(_)) => Settled::Finish,
                 Err(Halt::Owing(_)) => Settled::Leave,
-                Err(Halt::Begin(BeginError::Unanswered(error))) if !cancel.is_cancelled() => {
+                Err(Halt::Begin(BeginError::Unanswered(error))) if !stopping.is_asked() => {
                     // Whether this process won is not known; the same attempt asks again.
                     tracing::warn!(invocation.id = %id, "Fate did not answer: {error}");
                     tokio::time::sleep(OWED_EVERY).await;
@@ -83,19 +84,14 @@ impl Worker {
 
     /// Decides again and, where people agreed to an effect, looks at it and then decides once
     /// more: the look takes its time, and what it runs on must be known as of now.
-    async fn warrant(
-        &self,
-        claim: &Claim,
-        sealed: &Sealed<Job>,
-        cancel: &CancellationToken,
-    ) -> Result<Warrant, Settled> {
+    async fn warrant(&self, claim: &Claim, sealed: &Sealed<Job>, stopping: &Stopping) -> Result<Warrant, Settled> {
         let id = claim.key.invocation;
         self.clocks_agree(id).await?;
         let undrifted = match self.decide_again(claim, sealed).await? {
             Checked::Ready(warrant) => return Ok(warrant),
             Checked::Compare(undrifted) => undrifted,
         };
-        let fresh = match self.effect_of(claim, undrifted.look_again(), cancel.clone()).await {
+        let fresh = match self.effect_of(claim, undrifted.look_again(), stopping).await {
             Ok(fresh) => fresh,
             // Nothing is decided by a log that is away for a while.
             Err(refusal) if refusal.code() == Code::AuditUnavailable => return Err(Settled::GiveBack),
@@ -138,6 +134,7 @@ impl Worker {
             Ok(open) => open,
             Err(error) => return Err(self.bad_seal(claim, SealKind::Job, sealed, &error).await),
         };
+        self.not_frozen(open.decision().decision()).await?;
         let papers = match parts.queue.papers(id).await {
             Ok(papers) => papers,
             Err(error) => {
@@ -160,7 +157,7 @@ impl Worker {
         &self,
         claim: &Claim,
         warrant: Warrant,
-        cancel: CancellationToken,
+        stopping: &Stopping,
         show: Show,
     ) -> Result<Done, Halt> {
         let parts = self.parts();
@@ -168,12 +165,19 @@ impl Worker {
         let particulars = self.particulars(&warrant);
         let isolation = warrant.allowance().isolation;
         let narrower = self.narrower(&warrant);
+        let ongoing = warrant.ongoing();
         let (on_record, mut entry) = parts.log.begin(warrant, particulars).await.map_err(Halt::Begin)?;
+        // Whoever froze changes while fate was decided must not have come too late.
+        if ongoing.changes()
+            && let Some(refusal) = self.frozen(ongoing.env()).await.unwrap_or_else(Some)
+        {
+            return Err(self.halted(id, &mut entry, Vec::new(), refusal).await);
+        }
         let lease = match parts.broker.issue(&on_record).await {
             Ok(lease) => lease,
             Err(error) => return Err(self.halted(id, &mut entry, Vec::new(), error.refusal()).await),
         };
-        let leases = vec![note(&lease)];
+        let leases = vec![LeaseNote::from(&lease)];
         if show == Show::Live {
             let started = match parts.lease_time().await {
                 Ok(now) => parts.queue.start(claim.key, claim.fence, now).await,
@@ -185,13 +189,25 @@ impl Worker {
             }
             self.tell(id, "started", format!("running on {} in level {isolation}", parts.name)).await;
         }
-        let attempt = on_record.attempt().clone();
-        let (out, chunks) = Output::new(cancel, narrower);
-        let pump = self.pour(id, chunks, show);
-        let (ran, bytes) = tokio::join!(parts.runner.run(on_record, &lease, out), pump);
+        let (attempt, decided) = (on_record.attempt().clone(), on_record.decided_boottime());
+        let (out, chunks) = Output::new(stopping.token(), narrower);
+        let over = CancellationToken::new();
+        let (pump, warning) = (self.pour(id, chunks, show), self.warn(id, out.time_left(), show, &over));
+        let run = async {
+            let ran = parts.runner.run(on_record, &lease, out).await;
+            over.cancel();
+            ran
+        };
+        let (ran, bytes, (), ()) =
+            tokio::join!(run, pump, warning, self.guard(id, (&ongoing, decided), stopping, &over));
         self.take_back(lease).await;
         match ran {
-            Ok(exit) => {
+            Ok(mut exit) => {
+                if exit.ending == Ending::Cancelled
+                    && let Some(why) = stopping.why()
+                {
+                    exit.notes.push(format!("stopped: {why} ({})", why.code()));
+                }
                 let output = self.keep(id, &attempt, &exit, bytes).await;
                 let ended = Ended { leases, output, ..Ended::default() };
                 Ok(Done { exit, entry, ended })
@@ -222,7 +238,13 @@ impl Worker {
                 }
             }
         }
-        Particulars { profile, slots, details: [("lease".to_owned(), handle)].into(), ..Particulars::default() }
+        let mut details = BTreeMap::from([("lease".to_owned(), handle)]);
+        // What cannot be described will not run either.
+        if let Ok(ran) = self.parts().runner.describe(warrant) {
+            details.insert("program".to_owned(), ran.program.display().to_string());
+            details.insert("program_digest".to_owned(), ran.digest.to_string());
+        }
+        Particulars { profile, slots, details, ..Particulars::default() }
     }
 
     /// Begun, on record, and not run after all.
@@ -288,48 +310,6 @@ impl Worker {
         let handle = lease.handle().to_owned();
         if let Err(error) = self.parts().broker.revoke(lease).await {
             tracing::warn!(lease = %handle, "A lease could not be taken back yet; the sweep will: {}", chain(&error));
-        }
-    }
-
-    /// Redacted chunks to the feed, line by line, and all of them for the record.
-    async fn pour(&self, id: InvocationId, mut chunks: tokio::sync::mpsc::Receiver<Vec<u8>>, show: Show) -> Vec<u8> {
-        let mut all = Vec::new();
-        let mut line = Vec::new();
-        while let Some(chunk) = chunks.recv().await {
-            all.extend_from_slice(&chunk);
-            line.extend_from_slice(&chunk);
-            let end = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            let end = if line.len() > LONGEST_LINE { line.len() } else { end };
-            if end > 0 && show == Show::Live {
-                let rest = line.split_off(end);
-                self.feed(id, &line).await;
-                line = rest;
-            }
-        }
-        if !line.is_empty() && show == Show::Live {
-            self.feed(id, &line).await;
-        }
-        all
-    }
-
-    async fn feed(&self, id: InvocationId, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let said = self.parts().queue.append(id, self.parts().clock.now(), vec![Progress::Output(text)]).await;
-        if let Err(error) = said {
-            tracing::warn!(invocation.id = %id, "Output could not be told: {error}");
-        }
-    }
-
-    async fn keep(&self, id: InvocationId, attempt: &Attempt, exit: &Exit, bytes: Vec<u8>) -> Option<OutputNote> {
-        if bytes.is_empty() {
-            return None;
-        }
-        match self.parts().log.keep_output(id, attempt, bytes, exit.redactions).await {
-            Ok(note) => Some(note),
-            Err(error) => {
-                tracing::error!(invocation.id = %id, "The output could not be kept: {}", chain(&error));
-                None
-            }
         }
     }
 
@@ -430,18 +410,6 @@ impl Worker {
             self.publish(id, sealed).await;
         }
         Settled::Finish
-    }
-}
-
-/// A line longer than this is fed in parts.
-const LONGEST_LINE: usize = 16 * 1024;
-
-fn note(lease: &Lease) -> LeaseNote {
-    let expiry = lease.expiry();
-    LeaseNote {
-        id: lease.handle().to_owned(),
-        nominal_expiry: expiry.nominal,
-        effective_expiry: expiry.effective.unwrap_or(Timestamp::from_millis(i64::MAX)),
     }
 }
 

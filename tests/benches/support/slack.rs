@@ -6,7 +6,7 @@ use countersign_chat::{Answer, Gate, Inbound};
 use countersign_core::digest::hex;
 use countersign_core::id::{InvocationId, Origin};
 use countersign_core::time::Clock as _;
-use countersign_slack::api::{OpenedView, Post, Posted, User};
+use countersign_slack::api::{File, OpenedView, Post, Posted, User};
 use countersign_slack::inbound::{Allowed, Front, Secrets, Settings, Setup};
 use countersign_slack::render::Page;
 use countersign_slack::{ApiError, People, SlackApi};
@@ -105,6 +105,14 @@ impl SlackApi for Members {
 
     async fn user(&self, user: &str) -> Result<User, ApiError> {
         Ok(User { id: user.to_owned(), is_email_confirmed: Some(true), ..User::default() })
+    }
+
+    async fn file(&self, _: &str) -> Result<File, ApiError> {
+        Err(ApiError::Unreachable)
+    }
+
+    async fn content(&self, _: &File, _: usize) -> Result<Vec<u8>, ApiError> {
+        Err(ApiError::Unreachable)
     }
 
     async fn open_view(&self, _: &str, _: &SlackView) -> Result<OpenedView, ApiError> {

@@ -8,7 +8,7 @@ mod relay;
 pub mod spec;
 pub mod syslog;
 
-pub use git::{GitError, GitPlace, GitProgram, GitSettings};
+pub use git::{CallError, GitError, GitPlace, GitProgram, GitSettings};
 pub use relay::{AnchorGauges, AnchorState};
 pub use spec::{AnchorSpec, Branch, Purpose, SpecError, SyslogAddress, parse};
 pub use syslog::{SyslogFile, SyslogPlace, SyslogSettings, TlsSettings};

@@ -3,10 +3,11 @@
 //! **Invariant:** what cannot be found out counts as wrong, with the permission that is missing.
 
 use super::{Bucket, Trouble};
+use crate::fate::CONTROL;
 use crate::sink::{Kept, NotKept, ReadError};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, DefaultRetention, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, ObjectLockEnabled,
-    ObjectLockRetention, ObjectLockRetentionMode,
+    BucketVersioningStatus, DefaultRetention, ExpirationStatus, LifecycleRule, ObjectLockEnabled, ObjectLockRetention,
+    ObjectLockRetentionMode,
 };
 use aws_smithy_types::DateTime;
 use std::time::Duration;
@@ -57,7 +58,10 @@ impl Bucket {
             Err(trouble) => wrong.push(not_known(name, "whether objects are locked", trouble)?),
         }
         match self.lifecycle().await {
-            Ok(rules) => wrong.extend(rules.iter().filter_map(|rule| self.too_soon(rule, kept))),
+            Ok(rules) => {
+                wrong.extend(rules.iter().filter_map(|rule| self.too_soon(rule, kept)));
+                wrong.extend(rules.iter().filter_map(|rule| self.forgets_freezes(rule)));
+            }
             Err(trouble) => wrong.push(not_known(name, "when its objects expire", trouble)?),
         }
         Ok(wrong)
@@ -168,12 +172,33 @@ impl Bucket {
         })
     }
 
+    /// A freeze holds until it is lifted, and the sequence is read from its first entry.
+    fn forgets_freezes(&self, rule: &LifecycleRule) -> Option<String> {
+        let control = format!("{}{CONTROL}", self.prefix);
+        let prefix = prefix_of(rule);
+        let concerns = control.starts_with(prefix) || prefix.starts_with(&control);
+        let expires = rule.expiration.as_ref().is_some_and(|it| it.days.is_some() || it.date.is_some());
+        let id = rule.id.as_deref().unwrap_or("without a name");
+        (rule.status == ExpirationStatus::Enabled && concerns && expires).then(|| {
+            format!(
+                "the lifecycle rule `{id}` of the bucket `{}` expires `{control}`, and with it freezes that are on: limit it to `{}fate/`, and make another for `{}outcome/`",
+                self.name, self.prefix, self.prefix
+            )
+        })
+    }
+
     fn concerns(&self, rule: &LifecycleRule) -> bool {
-        let filter = rule.filter.as_ref().and_then(LifecycleRuleFilter::prefix);
-        #[expect(deprecated, reason = "stores still answer with rules of the old form")]
-        let prefix = filter.or(rule.prefix.as_deref()).unwrap_or_default();
+        let prefix = prefix_of(rule);
         prefix.starts_with(&self.prefix) || self.prefix.starts_with(prefix)
     }
+}
+
+/// What the names begin with that a rule is about.
+fn prefix_of(rule: &LifecycleRule) -> &str {
+    let filter =
+        rule.filter.as_ref().and_then(|filter| filter.prefix().or_else(|| filter.and().and_then(|all| all.prefix())));
+    #[expect(deprecated, reason = "stores still answer with rules of the old form")]
+    filter.or(rule.prefix.as_deref()).unwrap_or_default()
 }
 
 /// Whether the store did it: `false` when it refused.

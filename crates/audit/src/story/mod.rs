@@ -137,6 +137,7 @@ const fn stage(kind: Kind) -> u8 {
         Kind::Intent => 6,
         Kind::Lease => 7,
         Kind::Outcome => 8,
+        Kind::Reconciled => 9,
         Kind::Refused
         | Kind::Expired
         | Kind::Cancelled
@@ -149,7 +150,7 @@ const fn stage(kind: Kind) -> u8 {
         | Kind::WriterOpened
         | Kind::WriterClosed
         | Kind::Checkpoint
-        | Kind::Heartbeat => 9,
+        | Kind::Heartbeat => 10,
     }
 }
 

@@ -126,7 +126,7 @@ impl Part {
             Kind::Decided | Kind::Previewed | Kind::Asked => Self::Shown,
             Kind::Ballot | Kind::Cleared => Self::Agreed,
             Kind::Intent | Kind::Lease => Self::Ran,
-            Kind::Outcome | Kind::Refused | Kind::Expired | Kind::Cancelled => Self::CameOut,
+            Kind::Outcome | Kind::Refused | Kind::Expired | Kind::Cancelled | Kind::Reconciled => Self::CameOut,
             Kind::LogRead => Self::Read,
             Kind::Grant
             | Kind::BreakGlass
@@ -386,7 +386,11 @@ fn run(event: &Event, aids: &Aids<'_>, lines: &mut Lines) {
     }
     for lease in &event.leases {
         let (id, nominal) = (shown(&lease.id), lease.nominal_expiry);
-        lines.add("lease", format!("{id} until {nominal} (in fact {})", lease.effective_expiry));
+        let issued = lease
+            .issued_as
+            .as_deref()
+            .map_or_else(String::new, |name| format!(", {} calls it {}", harmless(&lease.issuer), shown(name)));
+        lines.add("lease", format!("{id} until {nominal} (in fact {}){issued}", lease.effective_expiry));
     }
     if let Some(ticket) = &event.ticket {
         lines.add("ticket", shown(ticket));

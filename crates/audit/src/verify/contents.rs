@@ -146,6 +146,7 @@ impl Check<'_> {
             | Kind::Ballot
             | Kind::Expired
             | Kind::Cancelled
+            | Kind::Reconciled
             | Kind::Lease
             | Kind::Grant
             | Kind::BreakGlass

@@ -1,7 +1,9 @@
 //! Heads as commits: a real git, a repository reached by `file://`.
 
 use crate::installation::{Installation, LONG, until, writer};
-use countersign_audit::anchor::{Anchor as _, Branch, GitError, GitPlace, GitProgram, GitSettings, Heads as _};
+use countersign_audit::anchor::{
+    Anchor as _, Branch, CallError, GitError, GitPlace, GitProgram, GitSettings, Heads as _,
+};
 use countersign_audit::sink::Key;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -303,7 +305,7 @@ async fn a_call_that_does_not_end_is_ended_with_all_it_started_and_may_tidy_up_f
         let started = || async { child.is_file() };
         if deadline < LONG {
             let error = open.await.unwrap_err();
-            assert!(matches!(error, GitError::TooSlow(_)), "{error:?}");
+            assert!(matches!(error, GitError::Call(CallError::TooSlow(_))), "{error:?}");
         } else {
             // Whoever asked goes away in the middle of it.
             tokio::select! {

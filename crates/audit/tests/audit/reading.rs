@@ -26,7 +26,13 @@ async fn the_story_says_who_what_why_and_what_came_out() {
     w.clock.advance(Duration::from_secs(1));
     let kept =
         worker.keep_output(on_record.invocation(), on_record.attempt(), b"restarted\n".to_vec(), 2).await.unwrap();
-    let lease = LeaseNote { id: "jti-1".into(), nominal_expiry: w.clock.now(), effective_expiry: w.clock.now() };
+    let lease = LeaseNote {
+        id: "jti-1".into(),
+        issuer: String::new(),
+        issued_as: None,
+        nominal_expiry: w.clock.now(),
+        effective_expiry: w.clock.now(),
+    };
     let ended = Ended { leases: vec![lease], output: Some(kept), ..Ended::default() };
     entry.close(&w.outcome(w.id("a"), on_record.attempt(), Ending::Ran), &ended).await.unwrap();
 

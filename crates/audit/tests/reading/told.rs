@@ -49,7 +49,13 @@ async fn whole(w: &World) -> (Story, BTreeMap<String, String>) {
     let printed = b"restarted <script>alert(1)</script>\x1b[2J\nsecond\n".to_vec();
     let kept = worker.keep_output(on_record.invocation(), on_record.attempt(), printed.clone(), 2).await.unwrap();
     let outputs = [(kept.object.clone().unwrap(), String::from_utf8(printed).unwrap())].into();
-    let lease = LeaseNote { id: "jti-1".into(), nominal_expiry: w.clock.now(), effective_expiry: w.clock.now() };
+    let lease = LeaseNote {
+        id: "jti-1".into(),
+        issuer: String::new(),
+        issued_as: None,
+        nominal_expiry: w.clock.now(),
+        effective_expiry: w.clock.now(),
+    };
     let ended = Ended { leases: vec![lease], output: Some(kept), ..Ended::default() };
     entry.close(&w.outcome(w.id("a"), on_record.attempt(), Ending::Ran), &ended).await.unwrap();
     (story::show(w.sink.as_ref(), w.id("a")).await.unwrap(), outputs)

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
 mod contract;
+mod control;
 mod outage;
 #[path = "../servers/mod.rs"]
 mod servers;

@@ -105,8 +105,13 @@ async fn p27_fates_must_not_expire_too_soon() {
     names(&weak().await.join("\n"), &["`tidy-up`"]);
     expire(13, "", ExpirationStatus::Disabled).await;
     assert!(weak().await.is_empty());
-    expire(14, "", ExpirationStatus::Enabled).await;
+    expire(14, "fate/", ExpirationStatus::Enabled).await;
     assert!(weak().await.is_empty());
+    // A freeze holds until somebody lifts it, however long that takes.
+    for prefix in ["", "control/", "control/000"] {
+        expire(3_650, prefix, ExpirationStatus::Enabled).await;
+        names(&weak().await.join("\n"), &["`tidy-up`", "expires `control/`", "freezes"]);
+    }
 }
 
 /// What a writer needs, and nothing else.

@@ -151,6 +151,12 @@ impl Told {
             Notice::Finished(it) => finished(&mut page, it),
             Notice::Drifted { lines } => drifted(&mut page, lines),
             Notice::UnknownOutcome { find_out } => unknown(&mut page, find_out),
+            Notice::InLine { behind, position } => in_line(&mut page, behind.as_deref(), *position),
+            Notice::TimeRunsOut { left } => page.head(&format!(
+                "Most of its time is used: it is ended in {} unless it is done by then.",
+                words::duration(*left)
+            )),
+            Notice::Reconciled { who, happened, note } => reconciled(&mut page, who, *happened, note.as_deref()),
             Notice::Cancelled { who, was_running } => cancelled(&mut page, who, *was_running),
             Notice::Expired { at } => {
                 page.head(&format!("Nobody decided in time; it expired at {}. Nothing ran.", words::instant(*at, now)));
@@ -241,6 +247,25 @@ fn unknown(page: &mut Told, find_out: &[String]) {
         page.row(if nth == 0 { "Find out" } else { "" }, way);
     }
     page.row("Next", "Look before you repeat it: it may have happened.");
+}
+
+fn in_line(page: &mut Told, behind: Option<&str>, position: u32) {
+    let ahead = u64::from(position.saturating_sub(1));
+    let others = if ahead == 0 {
+        "It is next.".into()
+    } else {
+        format!("{} first.", words::count(ahead, "other goes", "others go"))
+    };
+    match behind {
+        Some(behind) => page.head(&format!("Waits: {behind} is changing the same target. {others}")),
+        None => page.head(&format!("Waits for its turn at this target. {others}")),
+    }
+}
+
+fn reconciled(page: &mut Told, who: &str, happened: bool, note: Option<&str>) {
+    let what = if happened { "it happened" } else { "it did not happen" };
+    page.head(&format!("{who} looked, and says that {what}. That is on record."));
+    page.optional("Found", note);
 }
 
 fn cancelled(page: &mut Told, who: &str, was_running: bool) {

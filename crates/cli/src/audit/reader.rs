@@ -98,7 +98,8 @@ impl Reader {
         Ok(Reading { on: Some(OnRecord { log, actor, tracker }) })
     }
 
-    fn key(&self, log: &Log) -> anyhow::Result<(PathBuf, String)> {
+    /// The folder and the name of the operator key.
+    pub(crate) fn key(&self, log: &Log) -> anyhow::Result<(PathBuf, String)> {
         let below = log.installed().map(|places| places.keys.join("auditor.key")).filter(|path| path.exists());
         let path = self.key.clone().or(below).with_context(|| {
             format!(
@@ -112,7 +113,8 @@ impl Reader {
         Ok((path.parent().map(PathBuf::from).unwrap_or_default(), name.to_owned()))
     }
 
-    fn actor(&self, key: &str, deployment: &str, id: &str) -> Actor {
+    /// Who that is, for the record.
+    pub(crate) fn actor(&self, key: &str, deployment: &str, id: &str) -> Actor {
         let name = self.name.clone().unwrap_or_else(|| key.to_owned());
         Actor {
             kind: ActorKind::Person,
@@ -154,6 +156,13 @@ impl Reading {
         let event = Event { invocation: about, ..Event::of(Kind::LogRead) }.by(on.actor.clone()).detail("read", what);
         let event = details.iter().fold(event, |event, (name, value)| event.detail(*name, value.clone()));
         on.log.record(event).await.context(CANNOT)?;
+        Ok(())
+    }
+
+    /// Records something else that whoever holds the key did.
+    pub(crate) async fn record_act(&self, event: Event) -> anyhow::Result<()> {
+        let Some(on) = &self.on else { return Ok(()) };
+        on.log.record(event.by(on.actor.clone())).await.context("it cannot be recorded")?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use countersign_chat::Chat;
 use countersign_core::time::Clock;
 use countersign_jail::LauncherPath;
-use countersign_policy::catalog::{Credentials, Reference};
+use countersign_policy::catalog::{Credential, Credentials, Reference};
 use countersign_policy::{ClusterOverride, Overrides, Source, Sources};
 use countersign_queue::Queue;
 use countersign_simulators::kubernetes::{Cluster, Seed};
@@ -161,9 +161,9 @@ fn known(data: &Path, name: &str, cluster: &Cluster) -> anyhow::Result<ClusterOv
         let path = private(&folder.join(file), text)?;
         Ok(Some(Reference::File(path.to_string_lossy().into_owned())))
     };
-    let token = |account: &str| -> anyhow::Result<Option<Reference>> {
+    let token = |account: &str| -> anyhow::Result<Option<Credential>> {
         let token = cluster.token(account).with_context(|| format!("the simulator has no account `{account}`"))?;
-        file(&format!("{account}.token"), &token)
+        Ok(file(&format!("{account}.token"), &token)?.map(Credential::from))
     };
     Ok(ClusterOverride {
         address: cluster.url(),

@@ -5,6 +5,7 @@
 mod buckets;
 mod installation;
 mod reading;
+mod stopping;
 // Its clients are aws_sdk_s3 over aws_smithy_http_client.
 #[path = "../../../audit/tests/servers/mod.rs"]
 mod servers;

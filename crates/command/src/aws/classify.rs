@@ -5,8 +5,8 @@
 
 use super::known::KNOWN;
 use super::read::Said;
-use super::table::{Access, Operation};
-use super::{secrets, values};
+use super::table::{Access, Argument, Operation};
+use super::{documented, raises, secrets};
 use crate::vocabulary::Threshold;
 use countersign_core::tier::{Reversibility, Sensitivity, Tier};
 
@@ -171,73 +171,27 @@ const READING: &[&str] = &[
     "wait",
 ];
 
-/// Options that select targets by what they are, and not by name.
-const SELECTORS: &[&str] = &["filter", "filters", "tag-filters", "on-premises-instance-tag-filters", "ec2-tag-filters"];
-
-/// Options that open something to everybody, or change who may do what.
-pub(super) const PERMITTING: &[&str] = &[
-    "acl",
-    "create-volume-permission",
-    "grant-full-control",
-    "grant-read",
-    "grant-read-acp",
-    "grant-write",
-    "grant-write-acp",
-    "grants",
-    "launch-permission",
-    "load-permission",
-    "publicly-accessible",
-];
-
-/// Words inside a value that open something to everybody or take something away: where, which, why.
-/// Operations whose values do so otherwise, such as routes, are not among them.
-const TELLING: &[(&str, &[&str], &str)] = &[
-    ("ec2 authorize-", EVERYWHERE, TO_EVERYBODY),
-    ("ec2 create-network-acl-entry", EVERYWHERE, TO_EVERYBODY),
-    ("ec2 modify-security-group-rules", EVERYWHERE, TO_EVERYBODY),
-    ("ec2 replace-network-acl-entry", EVERYWHERE, TO_EVERYBODY),
-    ("eks update-cluster-config", EVERYWHERE, TO_EVERYBODY),
-    ("dynamodb batch-write-item", &["DeleteRequest"], "deletes items"),
-    ("dynamodb transact-write-items", &["Delete"], "deletes items"),
-    ("lambda create-function-url-config", &["NONE"], TO_EVERYBODY),
-    ("lambda update-function-url-config", &["NONE"], TO_EVERYBODY),
-    ("redshift authorize-cluster-security-group-ingress", EVERYWHERE, TO_EVERYBODY),
-    ("route53 change-resource-record-sets", &["DELETE"], "deletes records"),
-    ("wafv2 update-ip-set", EVERYWHERE, TO_EVERYBODY),
-];
-
-/// Every address, whatever stands before it.
-const EVERYWHERE: &[&str] = &["/0"];
-const TO_EVERYBODY: &str = "opens it to everybody";
-
-/// Options with a role that the operation hands on, so that it acts with the rights of that role.
-const ROLES: &[&str] = &[
-    "execution-role-arn",
-    "iam-instance-profile",
-    "iam-role",
-    "job-role-arn",
-    "role",
-    "role-arn",
-    "service-role",
-    "service-role-arn",
-    "task-role-arn",
-];
-
 /// Classifies an operation with its options.
 pub(super) fn classify(operation: &Operation, said: &Said, thresholds: &[Threshold]) -> Class {
     let name = operation.full_name();
     let (mut tier, why) = base(operation, &name, said);
     let mut reasons = vec![why];
     if tier > Tier::Read {
-        for (raised, reason) in raises(operation, said, thresholds) {
+        for (raised, reason) in raises::raises(operation, said, thresholds) {
             tier = tier.max(raised);
             reasons.push(reason);
         }
     }
-    let secret = secrets::reason(&name, said);
+    let secret = secrets::reason(&name, said).or_else(|| of_a_file(operation));
     reasons.extend(secret.map(|why| format!("output may hold {why}")));
     let sensitivity = secret.map_or(Sensitivity::Plain, |_| Sensitivity::Sensitive);
     Class { tier, sensitivity, reversibility: reversibility(operation, tier), reasons }
+}
+
+/// What an operation would have written into a file is whatever somebody once stored.
+fn of_a_file(operation: &Operation) -> Option<&'static str> {
+    let stored = operation.argument == Argument::File && operation.access != Access::Write;
+    stored.then_some("whatever was stored")
 }
 
 fn base(operation: &Operation, name: &str, said: &Said) -> (Tier, String) {
@@ -247,6 +201,9 @@ fn base(operation: &Operation, name: &str, said: &Said) -> (Tier, String) {
     let known = KNOWN.binary_search_by(|(known, ..)| (*known).cmp(name)).ok();
     if let Some((_, tier, why)) = known.and_then(|at| KNOWN.get(at)) {
         return (*tier, (*why).to_owned());
+    }
+    if documented::is_read(name) {
+        return (Tier::Read, "reads".to_owned());
     }
     let destructive = destructive_verb(&operation.name);
     match (operation.access, destructive) {
@@ -290,7 +247,7 @@ fn statement(name: &str, said: &Said) -> Option<(Tier, &'static str)> {
 }
 
 /// Whether a name begins with one of these words.
-fn begins(name: &str, verbs: &[&'static str]) -> Option<&'static str> {
+pub(super) fn begins(name: &str, verbs: &[&'static str]) -> Option<&'static str> {
     let is_verb =
         |verb: &&&str| name.strip_prefix(**verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ' ']));
     verbs.iter().find(is_verb).copied()
@@ -337,48 +294,6 @@ fn destructive_verb(name: &str) -> Option<&'static str> {
             None => return None.or_else(|| (!reads(name) && name.contains("deletion")).then_some("delete")),
         }
     }
-}
-
-/// What is noticed about a mutation, and the least tier it has then.
-fn raises<'s>(
-    operation: &'s Operation,
-    said: &'s Said,
-    thresholds: &'s [Threshold],
-) -> impl Iterator<Item = (Tier, String)> + 's {
-    let selected = SELECTORS.iter().filter(|name| said.is_on(name)).map(|name| format!("`--{name}`"));
-    let targets = said.values("targets").iter().any(|target| target.text.contains("Key"));
-    let selected = selected.chain(targets.then(|| "`--targets` by key".to_owned()));
-    let selected = selected.map(|by| (Tier::Destructive, format!("target set unknown before it runs: {by}")));
-    let permits = PERMITTING.iter().filter(|name| said.is_on(name));
-    let permits = permits.map(|name| (Tier::Destructive, format!("`--{name}` says who may do what")));
-    let nothing = said.given.is_empty() && said.places.is_empty() && !operation.options.is_empty();
-    let nothing = (nothing && !creates(&operation.name)).then(|| (Tier::Destructive, "names no target".to_owned()));
-    let most = said.given.iter().map(|given| values::count(said.values(given.option.name))).max().unwrap_or(0);
-    let many = thresholds.iter().filter(move |one| most >= one.objects);
-    let many = many.map(move |one| (one.tier, format!("{most} at once")));
-    let roles = ROLES.iter().filter(|name| said.is_on(name));
-    let roles = roles.map(|name| (Tier::Change, format!("acts with the role of `--{name}`")));
-    selected.chain(permits).chain(nothing).chain(many).chain(roles).chain(telling(operation, said))
-}
-
-fn telling(operation: &Operation, said: &Said) -> Option<(Tier, String)> {
-    let name = operation.full_name();
-    let (_, words, why) = TELLING.iter().find(|(known, ..)| name.starts_with(known))?;
-    let mut values = said.given.iter().flat_map(|given| said.values(given.option.name));
-    let tells = values.any(|value| {
-        let text = values::unescaped(&value.text);
-        words.iter().any(|word| text.match_indices(word).any(|(at, _)| ends(text.get(at + word.len()..))))
-    });
-    tells.then(|| (Tier::Destructive, (*why).to_owned()))
-}
-
-/// Whether no letter or digit follows.
-fn ends(rest: Option<&str>) -> bool {
-    rest.is_none_or(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
-}
-
-fn creates(name: &str) -> bool {
-    begins(name, &["allocate", "create", "register", "request", "run", "put", "import", "purchase"]).is_some()
 }
 
 fn reversibility(operation: &Operation, tier: Tier) -> Reversibility {
@@ -437,7 +352,8 @@ mod tests {
                 let known = KNOWN.iter().any(|(known, ..)| *known == name);
                 if class.tier == Tier::Read && !known {
                     assert_eq!(begins(&operation.name, &changing), None, "{name}");
-                    assert!(matches!(operation.access, Access::Read), "{name}");
+                    let is_read = operation.access == Access::Read || documented::is_read(&name);
+                    assert!(is_read, "{name}");
                 }
             }
         }

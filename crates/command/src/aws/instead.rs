@@ -171,7 +171,6 @@ const OPERATIONS: &[(&str, Code, &str)] = &[
     keys("lightsail download-default-key-pair"),
     mints("lightsail get-instance-access-details"),
     session("logs start-live-tail", "use `logs filter-log-events` with `--start-time`"),
-    session("logs tail", "use `logs filter-log-events` with `--start-time`"),
     links("m2 get-signed-bluinsights-url"),
     mints("mwaa create-cli-token"),
     mints("mwaa create-web-login-token"),
@@ -237,12 +236,25 @@ pub(super) fn of_operation(full_name: &str) -> Option<Box<Refusal>> {
     Some(no(*code, format!("`aws {name}` is not for chat"), *instead))
 }
 
+/// Options that change what an operation is: operation, option, why, what to use instead.
+const OPTIONS: &[(&str, &str, Code, &str)] =
+    &[("logs tail", "follow", Code::NotAvailableYet, "leave `--follow` away, and bound the output with `--since`")];
+
+/// The refusal of an option of an operation, if it is one of them.
+pub(super) fn of_option(full_name: &str, option: &str) -> Option<Box<Refusal>> {
+    let (_, name, code, instead) = OPTIONS.iter().find(|(of, name, ..)| *of == full_name && *name == option)?;
+    let sentence = format!("`--{name}` of `aws {full_name}` is not available yet");
+    Some(no(*code, sentence, *instead))
+}
+
 /// The refusal of an operation whose output goes to a file.
 pub(super) fn of_outfile(full_name: &str) -> Box<Refusal> {
     let instead = match full_name {
-        "s3api get-object" => "look with `s3api head-object` or `s3 ls`, or copy between buckets with `s3 cp`",
-        "lambda invoke" => "start it through its event source, or make it a custom command",
-        _ => "files do not pass through chat; a fixed command can become a custom command",
+        "s3api get-object" => {
+            "look with `s3api head-object`, copy between buckets with `s3 cp`, or write `/dev/stdout` to have it shown"
+        }
+        "lambda invoke" => "write `/dev/stdout` for the file, and the answer is shown",
+        _ => "write `/dev/stdout` for the file, and what it gets is shown",
     };
     no(Code::WorkerFiles, format!("`aws {full_name}` writes what it gets into a file of the worker"), instead)
 }
@@ -258,7 +270,6 @@ mod tests {
         "dsql generate-db-connect-auth-token",
         "ec2-instance-connect open-tunnel",
         "ec2-instance-connect ssh",
-        "logs tail",
         "sso login",
     ];
 

@@ -4,7 +4,7 @@
 //! options; where there is no such read, the step says which account and role would do it.
 
 use super::read::{Form, Given, Said};
-use super::table::{Kind, Operation, Opt};
+use super::table::{Argument, Kind, Operation, Opt};
 use super::{classify, instead};
 use countersign_core::tier::{Sensitivity, Tier};
 
@@ -80,7 +80,11 @@ fn suits(operation: &Operation, said: &Said, name: &str) -> Option<(Operation, V
     let given: Vec<Given> = read.options.iter().filter_map(|option| same(*option, said)).collect();
     let has = |option: &Opt| given.iter().any(|given| given.option.name == option.name);
     let complete = read.options.iter().filter(|option| option.required).all(has);
-    if given.is_empty() || !complete || read.outfile || instead::of_operation(&read.full_name()).is_some() {
+    if given.is_empty()
+        || !complete
+        || read.argument == Argument::File
+        || instead::of_operation(&read.full_name()).is_some()
+    {
         return None;
     }
     let what = Said::about(Vec::new(), given.clone());

@@ -135,6 +135,9 @@ fn option(word: &Word, rest: &mut Iter<'_, Word>, operation: Option<&Operation>,
     if !asks && said.own.takes(word, rest)? {
         return Ok(());
     }
+    if let Some(refusal) = operation.and_then(|operation| instead::of_option(&operation.full_name(), name)) {
+        return Err(refusal.over(word));
+    }
     if let Some((option, off)) = known {
         said.once(option.name, word)?;
         of_operation(option, off, value, (word, rest), said)?;

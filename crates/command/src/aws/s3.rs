@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** both ends are buckets; a local path or a stream would be one of the worker.
 
-use super::classify::{Class, PERMITTING};
+use super::classify::Class;
+use super::raises::PERMITTING;
 use super::read::Said;
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::words::Word;

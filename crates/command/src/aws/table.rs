@@ -41,12 +41,23 @@ pub(super) struct Operation {
     pub(super) access: Access,
     /// Whether `--starting-token`, `--max-items` and `--page-size` are its options.
     pub(super) pages: bool,
-    /// Whether it takes the name of a file for its output as an argument.
-    pub(super) outfile: bool,
+    /// What it takes that is no option.
+    pub(super) argument: Argument,
     /// Whether aws-cli made it up, and it is not one operation of the service.
     pub(super) made_up: bool,
     /// In the order of the service model, which is the order of canonical argv.
     pub(super) options: Vec<Opt>,
+}
+
+/// A word of an operation that is no option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// It takes none.
+    None,
+    /// The name of a file for what it gets.
+    File,
+    /// What it is about.
+    Subject,
 }
 
 /// An option of an operation.
@@ -129,7 +140,7 @@ impl Service {
         if let Some((_, asked)) = line.split_once(" = ") {
             let asked = self.operation(asked)?;
             let name = name.replacen('.', " ", 1);
-            return Some(Operation { name, access: Access::Read, pages: false, outfile: false, ..asked });
+            return Some(Operation { name, access: Access::Read, pages: false, argument: Argument::None, ..asked });
         }
         let mut words = line.split(' ');
         let name = words.next()?.to_owned();
@@ -139,7 +150,7 @@ impl Service {
             name,
             access: access(marks)?,
             pages: marks.contains('P'),
-            outfile: marks.contains('O'),
+            argument: argument(marks),
             made_up: marks.contains('C'),
             options: words.map(option).collect::<Option<_>>()?,
         })
@@ -195,6 +206,14 @@ fn find(lines: &'static str, name: &str) -> Option<&'static str> {
         };
     }
     None
+}
+
+fn argument(marks: &str) -> Argument {
+    match (marks.contains('O'), marks.contains('A')) {
+        (true, _) => Argument::File,
+        (false, true) => Argument::Subject,
+        (false, false) => Argument::None,
+    }
 }
 
 fn access(marks: &str) -> Option<Access> {
@@ -255,7 +274,7 @@ mod tests {
         }
         assert!(services().is_sorted_by_key(|service| service.name));
         // Counted in the table itself, so that a cut file is noticed.
-        assert_eq!((services().len(), lines), (426, 18_765));
+        assert_eq!((services().len(), lines), (426, 18_766));
     }
 
     #[test]
@@ -270,7 +289,7 @@ mod tests {
         assert!(run.option("image").is_none());
         assert_eq!(found("s3api", "put-object").option("body").unwrap().0.kind, Kind::File);
         assert_eq!(found("sqs", "send-message").option("queue-url").unwrap().0.kind, Kind::Verbatim);
-        assert!(found("s3api", "get-object").outfile && found("ec2", "describe-instances").pages);
+        assert!(found("s3api", "get-object").argument == Argument::File && found("ec2", "describe-instances").pages);
         let waits = found("ec2", "wait.instance-running");
         assert_eq!((waits.name.as_str(), waits.access), ("wait instance-running", Access::Read));
         assert!(waits.option("instance-ids").is_some() && !waits.pages);

@@ -73,6 +73,11 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (digits.is_empty() && smallest != u64::MAX).then(|| Duration::from_secs(total))
 }
 
+/// Zero in any spelling that Python takes for it.
+pub(crate) fn is_zero(text: &str) -> bool {
+    text.contains('0') && text.chars().all(|c| "0_+- ".contains(c))
+}
+
 /// What is wrong with a parameter as the catalog declares it.
 pub(super) fn mistakes(param: &Param) -> Vec<String> {
     let name = quoted(&param.name);

@@ -3,10 +3,12 @@
 //! **Invariant:** a command reads only if [`verbs`](super::verbs) lists its verb or its path as one that
 //! does. What nobody knows is a change that cannot be taken back.
 
+use super::raises::raises;
 use super::read::Parsed;
 use super::scope;
 use super::table::{Spec, Takes};
 use super::verbs::{CHANGES, OTHERWISE, READING_PATHS, READS, SENSITIVE, SENSITIVE_CHANGES};
+use super::withheld;
 use crate::vocabulary::Threshold;
 use countersign_core::tier::{Reversibility, Sensitivity, Tier};
 
@@ -71,8 +73,9 @@ pub(super) fn tier(spec: &Spec) -> Tier {
 /// Classifies.
 pub(super) fn classify(parsed: &Parsed, thresholds: &[Threshold]) -> Class {
     let spec = parsed.spec;
+    let shows = is_sensitive(spec) || withheld::may_show(parsed);
+    let sensitivity = if shows { Sensitivity::Sensitive } else { Sensitivity::Plain };
     if reads(spec) {
-        let sensitivity = if shows_secrets(parsed) { Sensitivity::Sensitive } else { Sensitivity::Plain };
         let reasons = vec![format!("`{}` reads", spec.verb())];
         return Class { tier: Tier::Read, sensitivity, reversibility: Reversibility::NoneNeeded, reasons };
     }
@@ -88,52 +91,7 @@ pub(super) fn classify(parsed: &Parsed, thresholds: &[Threshold]) -> Class {
         tier = more;
         reasons.push(format!("{named} things at once"));
     }
-    let sensitivity = if is_sensitive(spec) { Sensitivity::Sensitive } else { Sensitivity::Plain };
     Class { tier, sensitivity, reversibility, reasons }
-}
-
-fn shows_secrets(parsed: &Parsed) -> bool {
-    let asked = ["format", "flatten"].iter().filter_map(|name| parsed.global(name)?.value.as_deref());
-    let mut asked = asked.chain(parsed.value("filter")).chain(parsed.value("sort-by"));
-    is_sensitive(parsed.spec) || parsed.spec.path.starts_with("container clusters ") && asked.any(asks_for_the_key)
-}
-
-/// Whether a projection asks for a cluster's client key or password, and not only for its public
-/// certificate. Clusters made since 2019 have neither, so a cluster that is described as a whole is a
-/// plain read; whoever names that part of it means what old ones still have.
-fn asks_for_the_key(text: &str) -> bool {
-    let text = text.to_ascii_lowercase().replace('_', "");
-    let mut parts = text.split("masterauth");
-    parts.next();
-    parts.any(|rest| !rest.starts_with(".clustercacertificate")) || text.contains("clientkey")
-}
-
-/// What makes any change destructive.
-fn raises(parsed: &Parsed) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let names_nothing = parsed.positionals.is_empty() && parsed.spec.positionals().next().is_some();
-    if has_pattern(parsed) || (names_nothing && !verb(parsed.spec).starts_with("create")) {
-        reasons.push("the target set is not known before running".to_owned());
-    }
-    for given in &parsed.flags {
-        let value = given.value.as_deref().unwrap_or_default();
-        let reason = match given.name {
-            "all" | "all-instances" | "instance-filter-all" | "recursive" if !given.is_off => {
-                "reaches more than it names"
-            }
-            "force" | "delete-disks" if !given.is_off => "forced, or takes more away with it",
-            "size" | "num-nodes" | "max-num-replicas" if value == "0" => "leaves nothing running",
-            "deletion-protection" if given.is_off => "takes a protection away",
-            "allow-unauthenticated" if !given.is_off => "opens it to everyone",
-            "delete-removed-artifacts" | "delete-unmatched-destination-objects" => "deletes what is not at the source",
-            _ if value.contains('U') && (value.contains("allUsers") || value.contains("allAuthenticatedUsers")) => {
-                "opens it to everyone"
-            }
-            _ => continue,
-        };
-        reasons.push(format!("`--{}`: {reason}", given.name));
-    }
-    reasons
 }
 
 /// Names with wildcards of Cloud Storage: what they mean is known only when it runs.

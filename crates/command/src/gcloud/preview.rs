@@ -67,8 +67,8 @@ fn beside(spec: &Spec) -> Option<&'static Spec> {
 fn shows(parsed: &Parsed, spec: &'static Spec) -> Option<Vec<Vec<String>>> {
     let shared = |given: &&Given| {
         (given.value.is_some() || (given.name == "recursive" && !given.is_off))
-            && is_the_same(given, parsed.spec, spec)
             && !matches!(given.name, "filter" | "limit" | "page-size" | "sort-by" | "type")
+            && is_the_same(given, parsed.spec, spec)
     };
     let flags: Vec<String> = parsed.sorted().into_iter().filter(shared).map(Given::canonical).collect();
     let step = |names: Vec<String>| {
@@ -98,7 +98,7 @@ fn shows(parsed: &Parsed, spec: &'static Spec) -> Option<Vec<Vec<String>>> {
 /// Whether a flag means the same to both: `--uri` is an address to one and a switch to another.
 fn is_the_same(given: &Given, changes: &Spec, shows: &Spec) -> bool {
     let takes = |spec: &Spec| spec.flag(given.name).map(|flag| flag.takes);
-    takes(shows).is_some_and(|takes| takes != Takes::File) && takes(shows) == takes(changes)
+    takes(shows).is_some_and(|shown| shown != Takes::File && takes(changes) == Some(shown))
 }
 
 /// The words that name what is acted on: those for the first positional, and both ends of a copy.

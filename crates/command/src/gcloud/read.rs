@@ -51,6 +51,13 @@ impl Parsed {
         flags
     }
 
+    /// Has a global flag with this value, whatever it was given.
+    pub(super) fn say(&mut self, name: &'static str, value: String) {
+        let word = Word::untyped(&value);
+        self.globals.retain(|given| given.name != name);
+        self.globals.push(Given { name, is_off: false, value: Some(value), word });
+    }
+
     /// A global flag that was given.
     pub(super) fn global(&self, name: &str) -> Option<&Given> {
         self.globals.iter().find(|given| given.name == name)
@@ -211,10 +218,8 @@ impl<'a> Reader<'a> {
             Rule::Refuse(code, instead) => {
                 return Err(no(code, format!("`--{name}` is not for chat"), instead).over(word));
             }
-            Rule::Quiet => {
-                without_value(name, value, word)?;
-                None
-            }
+            // It is so anyway, however often it is said.
+            Rule::Quiet => return without_value(name, value, word),
             Rule::Project => Some(self.value(name, value, word)?),
             Rule::Pass(check) => {
                 let value = self.value(name, value, word)?;

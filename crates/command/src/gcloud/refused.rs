@@ -173,8 +173,7 @@ pub(super) fn path(path: &str, word: &Word) -> Checked<()> {
 /// Refuses a whole command that needs a file.
 pub(super) fn command(spec: &Spec, word: &Word) -> Checked<()> {
     let is_file = |name: &&str| spec.flag(name).is_some_and(|flag| flag.takes == table::Takes::File);
-    let from_file = ["source", "file-name"].iter().any(is_file);
-    let reads_stdin = FROM_STDIN.contains(&spec.verb()) && from_file;
+    let reads_stdin = FROM_STDIN.contains(&spec.verb()) && ["source", "file-name"].iter().any(is_file);
     if !reads_stdin && !spec.positionals().any(|one| one.is_file) {
         return Ok(());
     }

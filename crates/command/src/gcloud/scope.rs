@@ -189,6 +189,7 @@ fn check_flag(given: &Given, path: &str, id: &str, tier: Tier) -> Checked<()> {
     if is_text {
         return Ok(());
     }
+    name::check_upwards(value, word)?;
     if name::is_place(given.name) {
         name::check_place(value, word)?;
     }

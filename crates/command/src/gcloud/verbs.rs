@@ -286,8 +286,26 @@ pub(super) const CHANGES: &[Kind] = &[
     },
 ];
 
-/// Commands that are not what their verb is elsewhere.
+/// Commands that are not what their verb is elsewhere: who may do what, or who is let in, is destructive.
 pub(super) const OTHERWISE: &[(&str, Tier, Reversibility)] = &[
+    ("compute os-login ssh-keys add", Tier::Destructive, Reversibility::Reversible),
+    ("compute os-login ssh-keys update", Tier::Destructive, Reversibility::Reversible),
+    ("iam roles copy", Tier::Destructive, Reversibility::Reversible),
+    ("iam roles create", Tier::Destructive, Reversibility::Reversible),
+    ("iam roles undelete", Tier::Destructive, Reversibility::Reversible),
+    ("iam roles update", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers create-aws", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers create-oidc", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers create-saml", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers create-x509", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers keys create", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers keys undelete", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers undelete", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers update-aws", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers update-oidc", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers update-saml", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools providers update-x509", Tier::Destructive, Reversibility::Reversible),
+    ("iam workload-identity-pools undelete", Tier::Destructive, Reversibility::Reversible),
     ("compute os-config patch-jobs execute", Tier::Destructive, Reversibility::Irreversible),
     ("bigtable instances tables restore", Tier::Change, Reversibility::Reversible),
     ("bigtable tables restore", Tier::Change, Reversibility::Reversible),

@@ -22,6 +22,8 @@ pub(crate) struct Given {
 #[derive(Debug)]
 pub(crate) struct Parsed<I: 'static> {
     pub(crate) verb: &'static Verb<I>,
+    /// Flags of every verb.
+    pub(crate) global: &'static [Flag],
     pub(crate) given: Vec<Given>,
     pub(crate) positionals: Vec<Word>,
     /// What follows `--`, which no flag can be in.
@@ -61,6 +63,13 @@ impl<I> Parsed<I> {
         Ok(())
     }
 
+    /// Writes every value of a flag in another way.
+    pub(crate) fn rewrite(&mut self, long: &str, anew: impl Fn(&str) -> Option<String>) {
+        for given in self.given.iter_mut().filter(|given| given.flag.long == long) {
+            given.value = anew(&given.value).unwrap_or_else(|| given.value.clone());
+        }
+    }
+
     /// Every value of a flag, in the order of writing.
     pub(crate) fn values(&self, long: &str) -> impl Iterator<Item = &Given> {
         self.given.iter().filter(move |given| given.flag.long == long)
@@ -71,10 +80,13 @@ impl<I> Parsed<I> {
         self.value(long).is_some_and(|given| given.value == "true")
     }
 
-    /// The canonical spelling of every flag of the verb that has an effect, in the table's order.
+    /// The canonical spelling of every flag that has an effect, in the order of the tables: the
+    /// verb's own, then those of every verb.
     pub(crate) fn canonical_flags(&self, except: &[&str]) -> Vec<String> {
-        let flags = self.verb.flags.iter().flat_map(|table| table.iter());
-        flags
+        let own = self.verb.flags.iter().flat_map(|table| table.iter());
+        // One of the verb's own hides a global one of the same name.
+        let given = |flag: &&Flag| self.given.iter().any(|given| std::ptr::eq(given.flag, *flag));
+        own.chain(self.global.iter().filter(given))
             .filter(|flag| matches!(flag.rule, Rule::Allow(_)) && !except.contains(&flag.long))
             .flat_map(|flag| self.canonical(flag))
             .collect()
@@ -125,7 +137,7 @@ pub(crate) fn parse<I>(grammar: &'static Grammar<I>, words: &[Word]) -> Checked<
         if reader.flags_end { &mut after_flags } else { &mut positionals }.push(word);
     }
     let Reader { given, own, .. } = reader;
-    Ok(Parsed { verb, given, positionals, after_flags, own })
+    Ok(Parsed { verb, global: grammar.global, given, positionals, after_flags, own })
 }
 
 /// Reads one word after the other until they name a verb. Flags that stand before the verb must be

@@ -4,7 +4,7 @@
 //! the text itself names; kubectl gets the rewritten manifest on standard input, and
 //! `--filename=-` is only ever written here.
 
-use super::flags::{FROM_FILES, GLOBAL, MUTATING, namespace, object_name};
+use super::flags::{FROM_FILES, GLOBAL, MUTATING, manager, namespace, object_name};
 use super::kinds::{self, KindRef};
 use super::{On, preview};
 use crate::custom::duration;
@@ -14,11 +14,12 @@ use crate::no::{Checked, Pointing, no, quoted};
 use crate::own::Own;
 use crate::vocabulary::{Reach, Vocabulary};
 use crate::words::Word;
-use countersign_core::action::{Action, Resource, Scope};
+use countersign_core::action::{Action, Resource};
 use countersign_core::command::{Argv, ArgvError, Command, CommandParts, EffectForm, PreviewPlan, Tool};
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::{Mode, Reversibility, Sensitivity, Tier};
 use countersign_core::warrant::READS_INPUT;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a verb is to the classification.
@@ -115,8 +116,10 @@ pub(crate) fn verbs() -> impl Iterator<Item = &'static str> {
 
 /// Whether the words are for this grammar. `create` without a manifest names what it makes.
 pub(crate) fn is_meant(words: &[Word], has_manifest: bool) -> bool {
-    match verb_of(words) {
-        Some("apply" | "replace" | "diff") => true,
+    let mut named = named(words);
+    match named.next() {
+        Some("apply") => !named.next().is_some_and(|word| LAST_APPLIED.contains(&word)),
+        Some("replace" | "diff") => true,
         // What follows `--` is the program of a pod.
         Some("create") => {
             has_manifest || words.iter().take_while(|word| word.text != "--").any(|word| is_filename(&word.text))
@@ -129,24 +132,32 @@ fn is_filename(text: &str) -> bool {
     text.starts_with("--filename") || text.starts_with("-f")
 }
 
-/// The first word that is neither a flag nor a flag's value. A mistake here only leads to another
-/// grammar, which reads every word again.
-fn verb_of(words: &[Word]) -> Option<&str> {
+/// What stands behind `apply` and takes objects by their names.
+const LAST_APPLIED: &[&str] = &["view-last-applied", "edit-last-applied", "set-last-applied"];
+
+/// The words that are neither flags nor values of flags that every verb has. A mistake here only
+/// leads to another grammar, which reads every word again.
+fn named(words: &[Word]) -> impl Iterator<Item = &str> {
     let mut words = words.iter().map(|word| word.text.as_str());
-    while let Some(text) = words.next() {
-        if !text.starts_with('-') || text == "-" {
-            return Some(text);
+    std::iter::from_fn(move || {
+        loop {
+            let text = words.next()?;
+            if !text.starts_with('-') || text == "-" {
+                return Some(text);
+            }
+            if takes_the_next(text) {
+                words.next();
+            }
         }
-        let takes = |flag: &&Flag| flag.arity == Arity::Value && !text.contains('=');
-        let named = |flag: &&Flag| {
-            text.strip_prefix("--") == Some(flag.long)
-                || flag.short.is_some_and(|c| text.strip_prefix('-') == Some(c.to_string().as_str()))
-        };
-        if GLOBAL.iter().filter(named).any(|flag| takes(&flag)) {
-            words.next();
-        }
-    }
-    None
+    })
+}
+
+fn takes_the_next(text: &str) -> bool {
+    let is_it = |flag: &&Flag| {
+        text.strip_prefix("--") == Some(flag.long)
+            || flag.short.is_some_and(|c| text.strip_prefix('-') == Some(c.to_string().as_str()))
+    };
+    GLOBAL.iter().filter(is_it).any(|flag| flag.arity == Arity::Value)
 }
 
 /// The file of a repository that the words name, if they name one.
@@ -173,6 +184,7 @@ pub(crate) fn parse<'v>(
     }
     let mut parsed = grammar::parse(&GRAMMAR, words)?;
     parsed.join_after_flags()?;
+    super::request_timeout(&mut parsed);
     if let Some(extra) = parsed.positionals.first() {
         return Err(no(
             Code::UnexpectedArgument,
@@ -242,12 +254,7 @@ fn understand(parsed: &Parsed<Does>, text: &str, on: On<'_>, mode: Mode, vocabul
         action: Action {
             tool: GRAMMAR.tool.to_owned(),
             verb: parsed.verb.name.to_owned(),
-            scope: Scope {
-                env: Some(on.cluster.env.clone()),
-                target: Some(on.name.to_owned()),
-                namespace: things.namespace().map(str::to_owned),
-                region: None,
-            },
+            scope: on.scope(things.namespace()),
             resources: things.resources(on.name),
             tier: class.tier,
             sensitivity: class.sensitivity,
@@ -279,6 +286,7 @@ struct Thing {
 fn place(parsed: &Parsed<Does>, manifest: &mut Manifest, on: On<'_>, vocabulary: &Vocabulary) -> Checked<Things> {
     let typed = parsed.value("namespace").map(|given| given.value.as_str());
     let mut things: Vec<Thing> = Vec::new();
+    let mut placed = BTreeSet::new();
     for object in &mut manifest.objects {
         let kind = kind(object, vocabulary)?;
         let name = object.name.clone();
@@ -294,8 +302,7 @@ fn place(parsed: &Parsed<Does>, manifest: &mut Manifest, on: On<'_>, vocabulary:
                 Some(_) => return Err(wrong(object, format!("a {} stands in no namespace", object.kind))),
             },
         };
-        let same = |thing: &Thing| thing.kind.id == kind.id && thing.namespace == namespace && thing.name == name;
-        if things.iter().any(same) {
+        if !placed.insert((kind.id.clone(), namespace.clone(), name.clone())) {
             return Err(wrong(object, format!("{} {} is in the manifest twice", object.kind, quoted(&name))));
         }
         things.push(Thing { kind, namespace, name });
@@ -435,7 +442,7 @@ fn classify(parsed: &Parsed<Does>, manifest: &Manifest, things: &Things, vocabul
 fn canonical(parsed: &Parsed<Does>, things: &Things) -> Result<Argv, ArgvError> {
     let mut elements = vec![GRAMMAR.tool.to_owned(), parsed.verb.name.to_owned(), READS_INPUT.to_owned()];
     elements.extend(things.namespace().filter(|one| *one != "*").map(|one| format!("--namespace={one}")));
-    elements.extend(parsed.canonical_flags(&["filename"]));
+    elements.extend(parsed.canonical_flags(&["filename", "namespace"]));
     Argv::new(elements)
 }
 
@@ -489,13 +496,6 @@ fn validation(text: &str) -> Result<(), String> {
     matches!(text, "strict" | "warn" | "ignore" | "true" | "false")
         .then_some(())
         .ok_or_else(|| "takes `strict`, `warn` or `ignore`".to_owned())
-}
-
-/// Source: Kubernetes API concepts, "field manager": at most 128 printable characters.
-fn manager(text: &str) -> Result<(), String> {
-    let inner = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    let fits = (1..=128).contains(&text.len()) && !text.starts_with('-') && text.chars().all(inner);
-    fits.then_some(()).ok_or_else(|| "takes the name of a field manager".to_owned())
 }
 
 fn cascade(text: &str) -> Result<(), String> {

@@ -185,7 +185,7 @@ fn sensitivity(seen: &Seen<'_>) -> Sensitivity {
         match (verb, output) {
             (Does::Delete | Does::Logs, _) => false,
             // The last applied manifest is an annotation.
-            (Does::Describe | Does::ListAnnotations, _) => carries,
+            (Does::Describe | Does::ListAnnotations | Does::LastApplied, _) => carries,
             _ if (ordered || asked || written) && carries => true,
             (_, Output::Name | Output::Own(_)) => false,
             (_, Output::Fields(_)) => carries || everything,

@@ -30,6 +30,8 @@ pub(super) enum Does {
     ListLabels,
     /// `annotate --list`.
     ListAnnotations,
+    /// `apply view-last-applied`: the manifest that is kept in an annotation.
+    LastApplied,
     Delete,
     Scale,
     Autoscale,
@@ -247,6 +249,7 @@ impl Does {
             Self::ListEnv => read("reads the variables of", Takes::Objects).choice(Choice::Demanded).on(PODS),
             Self::ListLabels => read("reads the labels of", Takes::Objects).choice(Choice::Demanded),
             Self::ListAnnotations => read("reads the annotations of", Takes::Objects).choice(Choice::Demanded),
+            Self::LastApplied => read("reads the last manifest of", Takes::Objects).choice(Choice::Demanded),
             Self::Delete => destroy("deletes", Takes::Objects, Shows::Objects),
             Self::Scale => change("scales", Takes::Objects, Shows::Scale).on(SCALABLE).needs(&[&["replicas"]]),
             Self::Autoscale => change("makes an autoscaler for", Takes::Objects, Shows::Created)

@@ -9,7 +9,7 @@ mod create;
 mod read;
 
 pub(super) use change::*;
-pub(super) use check::{namespace, object_name};
+pub(super) use check::{manager, namespace, object_name, seconds};
 pub(super) use create::*;
 pub(super) use read::*;
 
@@ -49,8 +49,8 @@ pub(super) const GLOBAL: &[Flag] = &[
     flag("cache-dir").refused(FlagNotAllowed, "leave it away: every job has its own empty folder"),
     flag("profile").refused(FlagNotAllowed, "leave it away: it profiles kubectl itself and writes a file"),
     flag("profile-output").refused(FlagNotAllowed, "leave it away: it writes a file"),
-    flag("request-timeout").refused(FlagNotAllowed, "leave it away: the catalog bounds how long a job may take"),
-    flag("v").short('v').refused(FlagNotAllowed, LOGGING),
+    flag("request-timeout").check(check::request_timeout),
+    flag("v").short('v').default("0").only_default(FlagNotAllowed, LOGGING),
     flag("vmodule").refused(FlagNotAllowed, LOGGING),
     flag("log-flush-frequency").refused(FlagNotAllowed, LOGGING),
     flag("log-file").refused(FlagNotAllowed, LOGGING),
@@ -59,9 +59,9 @@ pub(super) const GLOBAL: &[Flag] = &[
     flag("stderrthreshold").refused(FlagNotAllowed, LOGGING),
     switch("logtostderr").refused(FlagNotAllowed, LOGGING),
     switch("alsologtostderr").refused(FlagNotAllowed, LOGGING),
-    switch("disable-compression").refused(FlagNotAllowed, "leave it away: it changes nothing you see"),
-    switch("match-server-version").refused(FlagNotAllowed, "leave it away: the runner's version is fixed"),
-    switch("warnings-as-errors").refused(FlagNotAllowed, "leave it away: warnings are shown"),
+    switch("disable-compression").display(),
+    switch("match-server-version"),
+    switch("warnings-as-errors"),
 ];
 
 /// Refused wherever files could stand for objects.
@@ -101,8 +101,7 @@ const RECORD: Flag = switch("record").refused(FlagNotAllowed, "leave it away: wh
 pub(super) const RECORDING: &[Flag] = &[switch("record")];
 /// Who owns the changed fields.
 pub(super) const FIELD_MANAGER: &[Flag] = &[FIELD_OWNER];
-const FIELD_OWNER: Flag =
-    flag("field-manager").refused(FlagNotAllowed, "leave it away: the runner's name stands for who changed a field");
+const FIELD_OWNER: Flag = flag("field-manager").check(check::manager);
 
 /// What verbs have that send an object to the server: output, dry run, owner of the fields.
 pub(super) const WRITING: &[Flag] =

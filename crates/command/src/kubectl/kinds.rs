@@ -143,8 +143,8 @@ const ROWS: &[Row] = &[
     row(RESOURCE, "resourceclaims", "resourceclaim", &[]),
     row(RESOURCE, "resourceclaimtemplates", "resourceclaimtemplate", &[]),
     row(RESOURCE, "resourceslices", "resourceslice", &[]).cluster(),
-    row("metrics.k8s.io", "nodes", "node", &[]).cluster(),
-    row("metrics.k8s.io", "pods", "pod", &[]),
+    row("metrics.k8s.io", "nodes", "node", &["nodemetrics"]).cluster(),
+    row("metrics.k8s.io", "pods", "pod", &["podmetrics"]),
 ];
 
 /// What `all` stands for. Secrets are not among them, in Kubernetes nor here.

@@ -123,6 +123,7 @@ const fn own_forms(verb: Does) -> Option<&'static [&'static str]> {
     match verb {
         Does::Explain => Some(&["plaintext", "plaintext-openapiv2"]),
         Does::ApiResources => Some(&["wide", "name"]),
+        Does::LastApplied => Some(&["yaml", "json"]),
         Does::Version => Some(&["json", "yaml"]),
         _ => None,
     }

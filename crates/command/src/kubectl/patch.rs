@@ -1,11 +1,12 @@
 //! What a patch would write, whichever of the three forms it has.
 //!
-//! **Invariant:** a patch is JSON with one reading: no key twice, no YAML, no file. Every place that
-//! it writes, reads or tests is a [`Write`].
+//! **Invariant:** a patch is JSON with one reading: no key twice, no file, and YAML only as the JSON
+//! that it means. Every place that it writes, reads or tests is a [`Write`].
 
 use super::does::Does;
 use crate::grammar::{Given, Parsed};
 use crate::no::{Checked, Pointing, no};
+use crate::{manifest, secret};
 use countersign_core::refusal::{Code, Refusal};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -28,6 +29,20 @@ pub(super) struct Patch {
 
 /// What an object holds elsewhere, and comes to stand in another place.
 const UNKNOWN: &str = "\u{2026}";
+
+/// A patch in YAML, written anew as JSON; one in JSON stays as it is.
+pub(super) fn as_json(parsed: &mut Parsed<Does>) -> Checked<()> {
+    let Some(given) = parsed.value("patch").filter(|_| parsed.verb.id == Does::Patch) else {
+        return Ok(());
+    };
+    if serde_json::from_str::<Once>(&given.value).is_ok() {
+        return Ok(());
+    }
+    let json = manifest::value(&given.value).map_err(|_| wrong(given, "has no single reading"))?;
+    secret::check(&json)?;
+    parsed.rewrite("patch", |_| Some(json.clone()));
+    Ok(())
+}
 
 impl Patch {
     /// The patch of `kubectl patch`, and none of every other verb.
@@ -77,7 +92,7 @@ fn wrong(given: &Given, why: &str) -> Box<Refusal> {
     no(
         Code::BadValue,
         format!("the patch {why}"),
-        "write it as JSON in single quotes: -p '{\"spec\":{\"paused\":true}}'",
+        "write it as JSON in single quotes, every key once: -p '{\"spec\":{\"paused\":true}}'",
     )
     .over(&given.word)
 }

@@ -76,6 +76,7 @@ fn object(node: Node) -> Checked<Object> {
     let kind = required(&node, "kind", at)?;
     let api = required(&node, "apiVersion", at)?;
     let (group, version) = api.rsplit_once('/').unwrap_or(("", &api));
+    super::kind::check(&kind, group, node.get("kind").map_or(at, |node| node.at))?;
     let metadata = node.get("metadata").ok_or_else(|| missing("metadata.name", at))?;
     check_keys(metadata, METADATA_KEYS)?;
     if let Some(generated) = metadata.get("generateName").filter(|node| !node.is_empty()) {

@@ -7,6 +7,7 @@ use super::{bad, quoted, scalar};
 use crate::no::Checked;
 use countersign_core::refusal::{Refusal, is_deceptive};
 use serde_yaml::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span};
+use std::collections::HashMap;
 
 /// How deep lists and maps may stand in each other. Kubernetes' own types need less than 30.
 const DEEPEST: usize = 64;
@@ -98,9 +99,48 @@ pub(super) fn documents(text: &str) -> Checked<Vec<Node>> {
             let why = error.info();
             bad(mark(error.marker()), format!("this is not YAML: {}", countersign_core::refusal::shown(&why)), FIX)
         })?;
-        builder.take(event, span)?;
+        builder.take(as_written(event, text, span)?, span)?;
     }
     Ok(builder.documents)
+}
+
+/// Text as other readers read it, or a refusal where they do not agree.
+fn as_written<'t>(event: Event<'t>, text: &str, span: Span) -> Checked<Event<'t>> {
+    match event {
+        Event::Scalar(value, style @ (ScalarStyle::Literal | ScalarStyle::Folded), anchored, tag) => {
+            Ok(Event::Scalar(as_ended(&value, text, span).to_owned().into(), style, anchored, tag))
+        }
+        Event::Scalar(ref value, ScalarStyle::Plain, ..) => uninterrupted(value, text, span).map(|()| event),
+        _ => Ok(event),
+    }
+}
+
+/// A block that the manifest ends in, in a line without an end, has no line break at its end: kubectl adds none.
+fn as_ended<'v>(value: &'v str, text: &str, span: Span) -> &'v str {
+    let is_last = span.end.byte_offset().is_some_and(|end| end >= text.trim_end().len());
+    if is_last && !text.trim_end_matches([' ', '\t']).ends_with(['\n', '\r']) {
+        return value.strip_suffix('\n').unwrap_or(value);
+    }
+    value
+}
+
+/// Refuses text without quotes over several lines that has something else in between: some readers leave a comment out
+/// there and go on, to others the text ends with it.
+fn uninterrupted(value: &str, text: &str, span: Span) -> Checked<()> {
+    if span.start.line() == span.end.line() {
+        return Ok(());
+    }
+    let (start, end) = (span.start.byte_offset(), span.end.byte_offset());
+    let written = start.zip(end).and_then(|(start, end)| text.get(start..end)).unwrap_or_default();
+    let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    if solid(value) == solid(written) {
+        return Ok(());
+    }
+    Err(bad(
+        mark(&span.start),
+        "a comment stands in the middle of a text",
+        "put the comment elsewhere, or the text in quotes",
+    ))
 }
 
 const FIX: &str = "correct the manifest and ask again";
@@ -112,7 +152,17 @@ fn mark(at: &Marker) -> Mark {
 /// A list or map that is not at its end yet.
 enum Open {
     List(Mark, Vec<Node>),
-    Map(Mark, Vec<(Key, Node)>, Option<Key>),
+    Map(Mark, Entries),
+}
+
+/// What a map has so far.
+#[derive(Default)]
+struct Entries {
+    read: Vec<(Key, Node)>,
+    /// The key that waits for its value.
+    waiting: Option<Key>,
+    /// The line of every key: a map of 256 KiB has too many to look through for each.
+    lines: HashMap<String, usize>,
 }
 
 #[derive(Default)]
@@ -140,7 +190,7 @@ impl Builder {
             }
             Event::Scalar(text, style, ..) => self.scalar(&text, style, at)?,
             Event::SequenceStart(..) => self.begin(Open::List(at, Vec::new()))?,
-            Event::MappingStart(..) => self.begin(Open::Map(at, Vec::new(), None))?,
+            Event::MappingStart(..) => self.begin(Open::Map(at, Entries::default()))?,
             Event::SequenceEnd | Event::MappingEnd => self.end(at)?,
             // Where a stream or document begins says nothing, and comments are not applied.
             _ => {}
@@ -152,7 +202,7 @@ impl Builder {
         let at = match &open {
             Open::List(at, _) | Open::Map(at, ..) => *at,
         };
-        if let Some(Open::Map(_, _, None)) = self.open.last() {
+        if let Some(Open::Map(_, Entries { waiting: None, .. })) = self.open.last() {
             return Err(bad(at, "a list or map cannot be a key", FIX));
         }
         if self.open.len() >= DEEPEST {
@@ -165,7 +215,7 @@ impl Builder {
     fn end(&mut self, at: Mark) -> Checked<()> {
         let node = match self.open.pop() {
             Some(Open::List(at, items)) => Node { at, value: Value::List(items) },
-            Some(Open::Map(at, entries, None)) => Node { at, value: Value::Map(entries) },
+            Some(Open::Map(at, Entries { read, waiting: None, .. })) => Node { at, value: Value::Map(read) },
             Some(Open::Map(..)) | None => return Err(bad(at, "a key has no value", FIX)),
         };
         self.put(node);
@@ -174,8 +224,8 @@ impl Builder {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, at: Mark) -> Checked<()> {
         let is_plain = style == ScalarStyle::Plain;
-        if let Some(Open::Map(_, entries, waiting @ None)) = self.open.last_mut() {
-            *waiting = Some(key(text, is_plain, at, entries)?);
+        if let Some(Open::Map(_, Entries { waiting: waiting @ None, lines, .. })) = self.open.last_mut() {
+            *waiting = Some(key(text, is_plain, at, lines)?);
             return Ok(());
         }
         let value = if is_plain { scalar::plain(text, at)? } else { Value::Text(text.to_owned()) };
@@ -188,14 +238,14 @@ impl Builder {
     fn put(&mut self, node: Node) {
         match self.open.last_mut() {
             Some(Open::List(_, items)) => items.push(node),
-            Some(Open::Map(_, entries, key)) => entries.extend(key.take().map(|key| (key, node))),
+            Some(Open::Map(_, entries)) => entries.read.extend(entries.waiting.take().map(|key| (key, node))),
             None if node.value == Value::Null => {}
             None => self.documents.push(node),
         }
     }
 }
 
-fn key(text: &str, is_plain: bool, at: Mark, before: &[(Key, Node)]) -> Checked<Key> {
+fn key(text: &str, is_plain: bool, at: Mark, lines: &mut HashMap<String, usize>) -> Checked<Key> {
     if text == "<<" {
         return Err(bad(at, "`<<` would merge maps", "write every value where it belongs"));
     }
@@ -205,8 +255,8 @@ fn key(text: &str, is_plain: bool, at: Mark, before: &[(Key, Node)]) -> Checked<
     if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
         return Err(hidden(c, at));
     }
-    if let Some((first, _)) = before.iter().find(|(key, _)| key.text == text) {
-        let hint = format!("it was first written in line {}; keep one of them", first.at.line);
+    if let Some(first) = lines.insert(text.to_owned(), at.line) {
+        let hint = format!("it was first written in line {first}; keep one of them");
         return Err(bad(at, format!("the key {} is there twice", quoted(text)), hint));
     }
     Ok(Key { at, text: text.to_owned() })

@@ -3,6 +3,7 @@
 //! Source: Prometheus data model, label names `[a-zA-Z_][a-zA-Z0-9_]*`; Alertmanager, `amtool`'s
 //! matcher syntax.
 
+use super::Matching;
 use super::breadth::{self, Breadth};
 use crate::no::{Checked, Pointing, no, quoted};
 use crate::words::Word;
@@ -86,6 +87,16 @@ impl Matcher {
         }
         let sign = SIGNS.iter().find(|(_, compares)| *compares == self.compares).map_or("=", |(sign, _)| *sign);
         format!("{}{sign}{}", self.label, self.value)
+    }
+
+    /// The same as Alertmanager has it.
+    pub(super) fn matching(&self) -> Matching {
+        Matching {
+            name: self.label.clone(),
+            value: self.value.clone(),
+            is_regex: matches!(self.compares, Compares::Fits | Compares::FitsNot),
+            is_equal: matches!(self.compares, Compares::Equal | Compares::Fits),
+        }
     }
 
     /// How much of all alerts it lets through.

@@ -201,7 +201,7 @@ fn p16_no_value_is_read_from_a_file_or_fetched() {
          aws dev ec2 run-instances --image-id ami-1 --user-data file://x.sh --apply => worker-files
          aws dev s3api put-object --bucket b --key k --body /etc/passwd => worker-files
          aws dev s3api get-object --bucket b --key k out => worker-files
-         aws dev s3api get-object --bucket b --key k /dev/stdout => worker-files
+         aws dev s3api get-object --bucket b --key k /dev/stdout/../x => worker-files
          aws dev lambda invoke --function-name f out.json => worker-files
          aws dev lambda update-function-code --function-name f --zip-file fileb://f.zip => worker-files
          aws dev lambda create-function --function-name f --role r --zip-file f.zip => worker-files
@@ -324,7 +324,6 @@ fn sessions_are_refused_with_what_to_use_instead() {
         "ecs execute-command --cluster c --task t --command sh --interactive",
         "ec2-instance-connect ssh --instance-id i-1",
         "emr ssh --cluster-id c --key-pair-file k",
-        "logs tail g --follow",
         "logs start-live-tail --log-group-identifiers g",
     ] {
         let refusal = refusal(&format!("aws dev {text}"));
@@ -441,14 +440,7 @@ fn canonical_argv_reads_back_to_itself_and_nothing_else() {
     }
     let command = run("aws dev ec2 describe-instances");
     let forged = command.argv().with(&["--endpoint-url=http://x"]).unwrap();
-    let canonical = Canonical {
-        tool: command.tool(),
-        argv: &forged,
-        mode: command.mode(),
-        scope: &command.action().scope,
-        stdin: None,
-        filters: &[],
-    };
+    let canonical = Canonical { argv: &forged, ..Canonical::of(&command) };
     assert!(parse_again(&canonical, &vocabulary()).is_err());
     assert!(verbs(&Tool::Aws).is_empty());
 }
@@ -545,4 +537,48 @@ fn nearly_every_change_can_be_asked_for() {
     }
     // What mints credentials, opens sessions, reads or writes files, or needs a password typed.
     assert!(refused.len() * 60 < changes, "{} of {}: {}", refused.len(), changes, refused.join("; "));
+}
+
+/// What an operation would write into a file is shown instead, and only at that one name.
+#[test]
+fn p16_what_goes_into_a_file_is_shown_or_refused() {
+    assert_eq!(
+        argv("aws dev lambda invoke --function-name f --payload '{}' /dev/stdout"),
+        "aws lambda invoke /dev/stdout --region eu-west-1 --function-name f --payload '{}'"
+    );
+    all_are((Tier::Change, Sensitivity::Plain), "aws dev lambda invoke --function-name f /dev/stdout");
+    all_are(
+        (Tier::Read, Sensitivity::Sensitive),
+        "aws dev s3api get-object --bucket b --key k /dev/stdout
+         aws dev appconfig get-configuration --application a --environment e --configuration c --client-id i /dev/stdout",
+    );
+    all_refused(
+        "aws dev lambda invoke --function-name f => worker-files
+         aws dev lambda invoke --function-name f out.json => worker-files
+         aws dev lambda invoke --function-name f /dev/fd/1 => worker-files
+         aws dev lambda invoke --function-name f /dev/stdout/ => worker-files
+         aws dev lambda invoke /dev/stdout --function-name f /dev/stdout => unexpected-argument
+         aws dev s3api get-object --bucket b --key k /dev/stderr => worker-files",
+    );
+}
+
+#[test]
+fn p14_logs_that_end_are_read_and_those_that_do_not_are_refused() {
+    assert_eq!(
+        argv("aws dev logs tail --since 1h --filter-pattern ERROR /aws/lambda/f"),
+        "aws logs tail /aws/lambda/f --region eu-west-1 --since 1h --filter-pattern ERROR"
+    );
+    all_are(
+        (Tier::Read, Sensitivity::Plain),
+        "aws dev logs tail g
+         aws prod logs tail g --format short --log-stream-names a b",
+    );
+    all_refused(
+        "aws dev logs tail => missing-target
+         aws dev logs tail g h => unexpected-argument
+         aws dev logs tail g --follow => not-available-yet
+         aws dev logs tail --follow g => not-available-yet
+         aws dev logs tail g --foll => unknown-flag
+         aws dev logs filter-log-events g --log-group-name g => unexpected-argument",
+    );
 }

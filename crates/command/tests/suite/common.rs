@@ -139,13 +139,5 @@ pub(crate) fn all_refused(cases: &str) {
 
 /// A command, understood again from what would be sealed of it.
 pub(crate) fn again(command: &Command) -> Result<Command, Box<Refusal>> {
-    let canonical = Canonical {
-        tool: command.tool(),
-        argv: command.argv(),
-        mode: command.mode(),
-        scope: &command.action().scope,
-        stdin: None,
-        filters: &command.parts().filters,
-    };
-    parse_again(&canonical, &vocabulary())
+    parse_again(&Canonical::of(command), &vocabulary())
 }

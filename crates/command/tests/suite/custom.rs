@@ -79,9 +79,7 @@ fn p14_values_outside_the_catalog_are_refused() {
 fn what_was_approved_reads_back_with_the_worker_catalog_only() {
     let command = run("restart-report billing nightly 3 --apply");
     let again = |argv: &Argv, mode, vocabulary: &countersign_command::Vocabulary| {
-        let canonical =
-            Canonical { tool: command.tool(), argv, mode, scope: &command.action().scope, stdin: None, filters: &[] };
-        parse_again(&canonical, vocabulary)
+        parse_again(&Canonical { argv, mode, ..Canonical::of(&command) }, vocabulary)
     };
     assert_eq!(again(command.argv(), Mode::Apply, &vocabulary()).unwrap(), command);
     let mut changed = vocabulary();

@@ -6,7 +6,7 @@ use countersign_command::{Typed, parse_again};
 use countersign_core::command::Argv;
 use countersign_core::policy::Canonical;
 use countersign_core::refusal::Code;
-use countersign_core::tier::{Mode, Sensitivity, Tier};
+use countersign_core::tier::{Sensitivity, Tier};
 
 #[track_caller]
 fn filters(text: &str) -> String {
@@ -382,14 +382,7 @@ fn what_was_decided_reads_back_with_its_filters_or_is_refused() {
     let again = |filters: &[Vec<&str>]| {
         let argv = |elements: &Vec<&str>| Argv::new(elements.iter().map(|it| (*it).to_owned()).collect()).unwrap();
         let filters: Vec<Argv> = filters.iter().map(argv).collect();
-        let canonical = Canonical {
-            tool: command.tool(),
-            argv: command.argv(),
-            mode: Mode::Apply,
-            scope: &command.action().scope,
-            stdin: None,
-            filters: &filters,
-        };
+        let canonical = Canonical { filters: &filters, ..Canonical::of(&command) };
         parse_again(&canonical, &vocabulary()).map_err(|refusal| refusal.code())
     };
     assert_eq!(again(&[vec!["grep", "-i", "-E", "api"], vec!["jq", "-r", ".a"]]).as_ref(), Ok(&command));

@@ -31,15 +31,7 @@ fn run(text: &str, manifest: &str) -> Command {
 /// Another process makes the same of what came out of the seal, or nothing.
 #[track_caller]
 fn reads_back(command: &Command) {
-    let canonical = Canonical {
-        tool: command.tool(),
-        argv: command.argv(),
-        mode: command.mode(),
-        scope: &command.action().scope,
-        stdin: command.stdin(),
-        filters: &[],
-    };
-    assert_eq!(parse_again(&canonical, &vocabulary()).as_ref(), Ok(command));
+    assert_eq!(parse_again(&Canonical::of(command), &vocabulary()).as_ref(), Ok(command));
 }
 
 #[track_caller]
@@ -116,14 +108,7 @@ fn p37_without_apply_a_manifest_is_only_looked_at() {
 #[test]
 fn p37_diff_never_applies() {
     let command = run("kubectl diff", CONFIG);
-    let canonical = Canonical {
-        tool: command.tool(),
-        argv: command.argv(),
-        mode: Mode::Apply,
-        scope: &command.action().scope,
-        stdin: command.stdin(),
-        filters: &[],
-    };
+    let canonical = Canonical { mode: Mode::Apply, ..Canonical::of(&command) };
     assert_eq!(parse_again(&canonical, &vocabulary()).unwrap_err().code(), Code::CommandChanged);
 }
 
@@ -140,14 +125,7 @@ fn p08_another_input_is_another_command() {
     ];
     for (nth, text) in inputs.into_iter().enumerate() {
         let input = text.map(|text| Input::new(text).unwrap());
-        let canonical = Canonical {
-            tool: command.tool(),
-            argv: command.argv(),
-            mode: Mode::Apply,
-            scope: &command.action().scope,
-            stdin: input.as_ref(),
-            filters: &[],
-        };
+        let canonical = Canonical { stdin: input.as_ref(), ..Canonical::of(&command) };
         match parse_again(&canonical, &vocabulary()) {
             // The digest in the decision tells this one; the grammar cannot.
             Ok(other) => assert_eq!((nth, other == command), (0, false)),
@@ -213,6 +191,8 @@ fn p39_what_has_two_readings_is_refused_where_it_stands() {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, Namespace: kube-system}",
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, name: b}",
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: '1', \"x\": '2'}}",
+        // A comment in the middle of a text.
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: one\n\t# more\n two}",
         // Anchors, aliases, merges, tags, directives.
         "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a}",
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: &a 1\ny: *a",
@@ -266,6 +246,10 @@ fn p39_kinds_that_nobody_catalogued_are_refused() {
         ("v1", "Deployment"),
         ("extensions/v1beta1", "Deployment"),
         ("v1", "secret"),
+        ("v1", "SecrEt"),
+        ("v1", "Configmap"),
+        ("apps/v1", "DEPLOYMENT"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRolebinding"),
         ("authentication.k8s.io/v1", "TokenRequest"),
         ("autoscaling/v1", "Scale"),
         ("apps/v1/x", "Deployment"),
@@ -273,8 +257,30 @@ fn p39_kinds_that_nobody_catalogued_are_refused() {
     ] {
         assert_eq!(code(&object(api, kind, "")), Code::UnknownKind, "{api} {kind}");
     }
+    let refusal = with("kubectl apply", &object("v1", "Configmap", "")).unwrap_err();
+    assert!(refusal.hint().contains("`ConfigMap`"), "{}", refusal.hint());
     let command = run("kubectl apply", &object("vault.example.com/v1", "VaultSecret", ""));
     assert_eq!(command.action().sensitivity, Sensitivity::Sensitive);
+}
+
+/// A code block rarely ends with a line break.
+#[test]
+fn p39_a_block_at_the_end_has_the_line_breaks_that_were_typed() {
+    for (block, expected) in [
+        ("|\n    one", "one"),
+        ("|\n    one\n", "one\n"),
+        ("|\n    one\n\n", "one\n"),
+        ("|\n    one\n  b: x", "one\n"),
+        ("|+\n    one\n\n", "one\n\n"),
+        ("|-\n    one\n", "one"),
+        (">\n    one\n    two", "one two"),
+        ("|\n    one\n    two", "one\ntwo"),
+    ] {
+        let manifest = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  a: {block}");
+        let command = run("kubectl apply", &manifest);
+        let read: serde_json::Value = serde_json::from_str(command.stdin().unwrap().text()).unwrap();
+        assert_eq!(read["data"]["a"], expected, "{block:?}");
+    }
 }
 
 #[test]

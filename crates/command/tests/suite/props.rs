@@ -229,15 +229,7 @@ fn sensible() -> impl Strategy<Value = String> {
 }
 
 fn reads_back(command: &Command, vocabulary: &Vocabulary) {
-    let canonical = Canonical {
-        tool: command.tool(),
-        argv: command.argv(),
-        mode: command.mode(),
-        scope: &command.action().scope,
-        stdin: None,
-        filters: &command.parts().filters,
-    };
-    let again = parse_again(&canonical, vocabulary);
+    let again = parse_again(&Canonical::of(command), vocabulary);
     assert_eq!(again.as_ref(), Ok(command), "{}", command.argv());
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Fields {
 }
 
 /// Kinds of records that can be looked for, as the log's schema names them.
-pub(crate) const EVENTS: [&str; 20] = [
+pub(crate) const EVENTS: [&str; 21] = [
     "received",
     "refused",
     "decided",
@@ -61,6 +61,7 @@ pub(crate) const EVENTS: [&str; 20] = [
     "outcome",
     "expired",
     "cancelled",
+    "reconciled",
     "lease",
     "grant",
     "break-glass",

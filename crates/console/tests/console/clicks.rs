@@ -47,6 +47,31 @@ async fn a_manifest_has_a_field_of_its_own() {
     }
 }
 
+#[tokio::test]
+async fn a_manifest_of_a_refused_command_can_be_mended_unless_a_secret_was_in_it() {
+    let world = world();
+    let ann = Browser::of(&world, "ann").await;
+    let bob = Browser::of(&world, "bob").await;
+    let sends = async |text: &str, manifest: &str| {
+        let nonce = ann.get("/").await.field("nonce", 0);
+        ann.post("/say", &[("nonce", nonce.as_str()), ("text", text), ("manifest", manifest)]).await;
+        ann.get("/").await.text
+    };
+    let manifest = "\nkind: ConfigMap\ndata: {a: '</textarea><b>'}\n";
+    let page = sends("/kubectl apply $(id)", manifest).await;
+    assert!(page.contains("value=\"/kubectl apply $(id)\""), "{page}");
+    assert!(page.contains("<details class=\"manifest\" open>"), "it can be seen: {page}");
+    // A browser leaves out the first line break behind the tag.
+    let (_, field) = page.split_once("<textarea id=\"manifest\"").unwrap();
+    let (_, held) = field.split_once('>').unwrap();
+    let (held, _) = held.split_once("</textarea>").unwrap();
+    assert_eq!(held, "\n\nkind: ConfigMap\ndata: {a: &#39;&#60;/textarea&#62;&#60;b&#62;&#39;}\n");
+    assert!(!bob.get("/").await.text.contains("kind: ConfigMap"), "another person's");
+    assert!(!ann.get("/").await.text.contains("kind: ConfigMap"), "once");
+    let page = sends("/kubectl apply hunter2", "kind: Secret\n").await;
+    assert!(!page.contains("kind: Secret") && !page.contains("hunter2"), "{page}");
+}
+
 /// Nobody agrees to a digest.
 #[tokio::test]
 async fn p30_the_whole_shows_the_manifest() {

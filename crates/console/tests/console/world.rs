@@ -148,6 +148,7 @@ impl Office {
             }
             Button::Approve | Button::Confirm => one.card.state = State::Cleared,
             Button::Cancel => one.card.state = State::Cancelled,
+            Button::Undo => return no(Code::UnknownButton, "there is nothing to take back"),
         }
         if one.card.state != State::Asking {
             one.card.buttons.clear();
@@ -164,7 +165,7 @@ impl Office {
             Button::ShowWhole => return Answer::Whole(Box::new(card)),
             Button::Approve => Vote::Approve,
             Button::Confirm => Vote::Confirm,
-            Button::Reject { .. } | Button::Cancel => Vote::Reject,
+            Button::Reject { .. } | Button::Cancel | Button::Undo => Vote::Reject,
         };
         let thread = ThreadId::new(click.invocation.to_string());
         self.chat.show(&thread, card).await.unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
-use countersign_jail::{End, Jailed, Level, Plan, Status};
+use countersign_jail::{End, Jailed, Level, Link, Plan, Status};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
 
 use crate::harness::{WORKER, World, alive, command};
@@ -38,6 +38,36 @@ pub(crate) fn p20_a_killed_job_leaves_nobody(world: &World) {
         nobody(&token);
         let killed = matches!(&last, Status::Exit(exit) if exit.end == End::Signal(libc::SIGKILL) && exit.left_behind.is_empty());
         assert!(killed, "{level}: {last:?}");
+    }
+}
+
+/// Interrupted, the command itself ends, and all others with it; asked to end, they all are, and whoever is forked
+/// meanwhile ends with them.
+pub(crate) fn p20_cancel_leaves_nothing(world: &World) {
+    for &level in world.levels {
+        for order in [Link::interrupt, Link::terminate] {
+            let (jailed, token) = started(world, level);
+            order(&jailed.link).unwrap();
+            let last = jailed.link.records().last().unwrap().unwrap();
+            nobody(&token);
+            assert!(matches!(&last, Status::Exit(exit) if exit.left_behind.is_empty()), "{level}: {last:?}");
+        }
+    }
+}
+
+/// Who got away from the command's session is asked as well, before anybody is killed.
+pub(crate) fn p20_everything_inside_is_asked_to_end(world: &World) {
+    for &level in world.levels {
+        let mut plan = world.plan(level, "", &[]);
+        let child = "trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.02; done";
+        let script = format!("trap 'sleep 20; exit 9' TERM; setsid sh -c \"{child}\" & while :; do wait; done");
+        plan.argv = ["/usr/bin/sh", "-c", &script].map(str::to_owned).to_vec();
+        let mut jailed = world.spawn(&plan);
+        let mut out = BufReader::new(jailed.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(out.next().unwrap(), "ready");
+        jailed.link.terminate().unwrap();
+        assert_eq!(out.next().as_deref(), Some("asked"), "{level}");
+        drop(jailed);
     }
 }
 

@@ -36,6 +36,8 @@ const TESTS: &[Test] = &[
     Test("p19_jobs_do_not_see_each_other_at_nested", isolation::p19_jobs_do_not_see_each_other_at_nested),
     Test("p19_jobs_do_not_harm_each_other", isolation::p19_jobs_do_not_harm_each_other),
     Test("p20_a_killed_job_leaves_nobody", kill::p20_a_killed_job_leaves_nobody),
+    Test("p20_cancel_leaves_nothing", kill::p20_cancel_leaves_nothing),
+    Test("p20_everything_inside_is_asked_to_end", kill::p20_everything_inside_is_asked_to_end),
     Test("p20_a_dropped_job_leaves_nobody", kill::p20_a_dropped_job_leaves_nobody),
     Test("p20_a_finished_job_leaves_nobody", kill::p20_a_finished_job_leaves_nobody),
     Test("p20_a_dead_worker_leaves_nobody", kill::p20_a_dead_worker_leaves_nobody),

@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 pub struct Profile {
     /// Environment, owners, pool, isolation.
     pub place: Place,
-    /// The number of the account, for people; twelve digits.
+    /// The number of the account; twelve digits.
     pub account: String,
+    /// The one address that its services are reached at, instead of their own.
+    pub endpoint: Option<String>,
     /// What the grammar knows: regions.
     pub grammar: vocabulary::Profile,
     /// One credential a tier; a preview is described reads, made with the one that reads.
@@ -26,6 +28,8 @@ pub struct Profile {
 pub struct Project {
     /// Environment, owners, pool, isolation.
     pub place: Place,
+    /// The one address that its APIs are reached at, instead of their own.
+    pub endpoint: Option<String>,
     /// What the grammar knows: Google's id of it.
     pub grammar: vocabulary::Project,
     /// One credential a tier; a preview is described reads, made with the one that reads.
@@ -78,8 +82,10 @@ pub struct Rollout {
 pub struct Alertmanager {
     /// Environment, owners, pool, isolation.
     pub place: Place,
-    /// Its address, an https URL without a path.
+    /// Its address, an https URL without a path; or of loopback, with its port.
     pub address: String,
+    /// The authority that it is believed by, if it is not the system's.
+    pub ca: Option<Reference>,
     /// What the grammar knows: how long a silence may last.
     pub grammar: vocabulary::Alertmanager,
     /// One credential a tier; a preview lists the alerts that would be silenced, with the one that

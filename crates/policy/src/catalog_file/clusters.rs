@@ -1,6 +1,7 @@
 //! Reads the Kubernetes clusters of catalog.yaml.
 
-use super::place::{self, Entry, Ground, address, credentials, label_of, reference};
+use super::credentials::{self, credentials};
+use super::place::{self, Entry, Ground, address, label_of, reference};
 use crate::catalog::{Catalog, Cluster};
 use crate::reader::Reader;
 use crate::yaml::Node;
@@ -14,7 +15,7 @@ pub(super) fn clusters(reader: &mut Reader<'_>, node: &Node, ground: Ground<'_>)
 fn cluster(reader: &mut Reader<'_>, entry: &Entry<'_>, ground: Ground<'_>) -> Option<Cluster> {
     let place = entry.place(reader, ground);
     let address = entry.required(reader, "address").and_then(|node| address(reader, node, "an API server"));
-    let credentials = credentials(reader, entry);
+    let credentials = credentials(reader, entry, credentials::CLUSTER);
     let namespace = match entry.fields.of("namespace") {
         Some(node) => label_of(reader, node, "a namespace")?,
         None => "default",

@@ -1,9 +1,8 @@
-//! Reads what all entries of catalog.yaml have: environment, owners, pool, isolation, credentials.
+//! Reads what all entries of catalog.yaml have: environment, owners, pool, isolation.
 //!
-//! **Invariant:** an entry whose name says production stands in production, and a credential that
-//! can write is never the one that looks.
+//! **Invariant:** an entry whose name says production stands in production.
 
-use crate::catalog::{Credentials, Environment, Place, Reference, Stage};
+use crate::catalog::{Environment, Place, Reference, Stage};
 use crate::floor::Floor;
 use crate::problems::{Mark, ProblemCode};
 use crate::reader::{Fields, Reader, suggestion};
@@ -182,49 +181,5 @@ pub(super) fn reference(reader: &mut Reader<'_>, node: &Node) -> Option<Referenc
             reader.note(node.at, ProblemCode::Value, wrong.to_string());
             None
         }
-    }
-}
-
-/// One credential a tier.
-pub(super) fn credentials(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Credentials> {
-    let node = entry.required(reader, "credentials")?;
-    let keys = ["read", "sensitive", "preview", "change", "destructive"];
-    let fields = reader.fields(node, "`credentials`", &keys, &[])?;
-    let mut one = |key: &str| fields.of(key).and_then(|node| reference(reader, node));
-    let credentials = Credentials {
-        read: one("read"),
-        sensitive: one("sensitive"),
-        preview: one("preview"),
-        change: one("change"),
-        destructive: one("destructive"),
-    };
-    separate(reader, node.at, &credentials);
-    Some(credentials)
-}
-
-/// The same of a target that cannot be held to a dry run: its previews are reads, and look with the
-/// credential that reads unless there is one of their own.
-pub(super) fn credentials_that_look(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Credentials> {
-    let credentials = credentials(reader, entry)?;
-    let preview = credentials.preview.clone().or_else(|| credentials.read.clone());
-    Some(Credentials { preview, ..credentials })
-}
-
-/// A read with the credential of a change would make the tiers a matter of belief.
-fn separate(reader: &mut Reader<'_>, at: Mark, credentials: &Credentials) {
-    let weak = [("read", &credentials.read), ("sensitive", &credentials.sensitive), ("preview", &credentials.preview)];
-    let strong = [("change", &credentials.change), ("destructive", &credentials.destructive)];
-    for (name, one) in weak {
-        for (other, another) in strong {
-            if one.is_some() && one == another {
-                let message = format!("`{name}` has the credential of `{other}`");
-                let hint = "a credential that can write is never used to look";
-                reader.note_with_hint(at, ProblemCode::Floor, message, hint);
-            }
-        }
-    }
-    if credentials.read.is_some() && credentials.read == credentials.sensitive {
-        let hint = "what reads for everybody must not be able to read secrets";
-        reader.note_with_hint(at, ProblemCode::Floor, "`sensitive` has the credential of `read`".to_owned(), hint);
     }
 }

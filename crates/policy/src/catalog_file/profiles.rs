@@ -1,6 +1,8 @@
 //! Reads the AWS accounts of catalog.yaml.
 
-use super::place::{self, Entry, Ground, credentials_that_look};
+use super::credentials::{self, credentials_that_look};
+use super::endpoint::endpoint;
+use super::place::{self, Entry, Ground};
 use crate::catalog::Profile;
 use crate::problems::ProblemCode;
 use crate::reader::Reader;
@@ -10,7 +12,7 @@ use countersign_core::refusal::shown;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn profiles(reader: &mut Reader<'_>, node: &Node, ground: Ground<'_>) -> BTreeMap<String, Profile> {
-    let keys = ["account", "region", "regions", "credentials"];
+    let keys = ["account", "region", "regions", "endpoint", "credentials"];
     place::entries(reader, node, "profiles", ("an AWS profile", &keys), |reader, entry| profile(reader, entry, ground))
 }
 
@@ -24,11 +26,12 @@ fn profile(reader: &mut Reader<'_>, entry: &Entry<'_>, ground: Ground<'_>) -> Op
             regions.extend(self::region(reader, item).map(str::to_owned));
         }
     }
-    let credentials = credentials_that_look(reader, entry);
+    let endpoint = entry.fields.of("endpoint").map(|node| endpoint(reader, node));
+    let credentials = credentials_that_look(reader, entry, credentials::profile(account.as_deref(), region));
     regions.extend(region.map(str::to_owned));
     let place = place?;
     let grammar = vocabulary::Profile { env: place.env.clone(), region: region?.to_owned(), regions };
-    Some(Profile { place, account: account?, grammar, credentials: credentials? })
+    Some(Profile { place, account: account?, endpoint: endpoint.flatten(), grammar, credentials: credentials? })
 }
 
 fn account(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
@@ -44,7 +47,7 @@ fn account(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 /// The form of a region: `eu-west-1`, `us-gov-east-1`, `ap-southeast-2`.
 ///
 /// Source: the `regionRegex` of botocore's `endpoints.json`.
-fn region<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<&'n str> {
+pub(super) fn region<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<&'n str> {
     let text = reader.name(node, "a region")?;
     let parts: Vec<&str> = text.split('-').collect();
     let letters = |part: &&str| part.len() >= 2 && part.chars().all(|c| c.is_ascii_lowercase());

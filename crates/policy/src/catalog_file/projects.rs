@@ -1,6 +1,8 @@
 //! Reads the Google Cloud projects of catalog.yaml.
 
-use super::place::{self, Entry, Ground, credentials_that_look};
+use super::credentials::{self, credentials_that_look};
+use super::endpoint::endpoint;
+use super::place::{self, Entry, Ground};
 use crate::catalog::Project;
 use crate::problems::ProblemCode;
 use crate::reader::Reader;
@@ -10,21 +12,22 @@ use countersign_core::refusal::shown;
 use std::collections::BTreeMap;
 
 pub(super) fn projects(reader: &mut Reader<'_>, node: &Node, ground: Ground<'_>) -> BTreeMap<String, Project> {
-    let keys = ["id", "credentials"];
+    let keys = ["id", "endpoint", "credentials"];
     place::entries(reader, node, "projects", ("a project", &keys), |reader, entry| project(reader, entry, ground))
 }
 
 fn project(reader: &mut Reader<'_>, entry: &Entry<'_>, ground: Ground<'_>) -> Option<Project> {
     let place = entry.place(reader, ground);
     let id = entry.required(reader, "id").and_then(|node| id(reader, node));
-    let credentials = credentials_that_look(reader, entry);
+    let endpoint = entry.fields.of("endpoint").map(|node| endpoint(reader, node));
+    let credentials = credentials_that_look(reader, entry, credentials::PROJECT);
     let (place, id) = (place?, id?);
     if id != entry.name {
         // Google's name for it says as much as ours.
         entry.production(reader, &id, &place.env, ground);
     }
     let grammar = vocabulary::Project { env: place.env.clone(), id };
-    Some(Project { place, grammar, credentials: credentials? })
+    Some(Project { place, endpoint: endpoint.flatten(), grammar, credentials: credentials? })
 }
 
 /// 6 to 30 lower-case letters, digits and dashes, which begin with a letter and do not end with a

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a stack names a repository that is catalogued and a folder inside of it.
 
-use super::place::{self, Entry, Ground, credentials_that_look, label, reference};
+use super::credentials::{self, credentials_that_look};
+use super::place::{self, Entry, Ground, label, reference};
 use crate::catalog::{Repository, Stack};
 use crate::problems::ProblemCode;
 use crate::reader::Reader;
@@ -76,7 +77,7 @@ fn stack(
     });
     let branch = entry.required(reader, "branch").and_then(|node| path(reader, node, "`branch`"));
     let folder = entry.required(reader, "folder").and_then(|node| path(reader, node, "`folder`"));
-    let credentials = credentials_that_look(reader, entry);
+    let credentials = credentials_that_look(reader, entry, credentials::STACK);
     let place = place?;
     let grammar = vocabulary::Stack { env: place.env.clone(), branch: branch? };
     Some(Stack { place, repository: repository?.to_owned(), folder: folder?, grammar, credentials: credentials? })

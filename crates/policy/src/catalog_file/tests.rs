@@ -1,6 +1,6 @@
 //! The sections of catalog.yaml, and what is said about their mistakes.
 
-use crate::catalog::{Catalog, Overrides};
+use crate::catalog::{Catalog, Credential, Origin, Overrides, Reference, VaultEngine};
 use crate::policy::{Policy, Source, Sources};
 use crate::problems::Problems;
 use countersign_core::warrant::CredentialClass;
@@ -47,6 +47,30 @@ fn a_profile_knows_its_regions_and_looks_with_what_reads() {
     assert_eq!(catalog.vocabulary().profiles["main"], one.grammar);
     assert_eq!(one.credentials.of(CredentialClass::Preview), one.credentials.of(CredentialClass::Read));
     assert!(one.credentials.of(CredentialClass::Destructive).is_none());
+}
+
+#[test]
+fn p17_an_endpoint_is_an_https_address_or_on_this_very_host() {
+    let of = |address: &str| {
+        profile(&format!(
+            "account: \"123456789012\", region: eu-west-1, endpoint: \"{address}\", credentials: {{ read: \"env:R\" }}"
+        ))
+    };
+    for address in
+        ["https://vpce-1.example.com", "https://vpce-1.example.com:8443/", "http://127.0.0.1:5000", "http://[::1]:5000"]
+    {
+        assert_eq!(catalog(&of(address)).profiles()["main"].endpoint.as_deref(), Some(address));
+    }
+    for address in [
+        "http://vpce-1.example.com",
+        "http://127.0.0.1",
+        "http://10.0.0.1:80",
+        "https://a/b",
+        "ftp://a:1",
+        "localhost:1",
+    ] {
+        wrong(&of(address), &[&format!("4:100 `{address}` is not the address of an endpoint")]);
+    }
 }
 
 #[test]
@@ -193,4 +217,133 @@ fn an_alertmanager_says_how_long_is_long() {
             "4:126 `soon` is not a duration",
         ],
     );
+}
+
+#[test]
+fn an_alertmanager_may_ask_nobody_who_they_are() {
+    let one = |address: &str, credentials: &str| {
+        format!(
+            "alertmanagers:\n  main: {{ env: dev, owners: [a], pool: main, change_up_to: 4h, longest: 1d, address: \"{address}\", ca: \"file:/etc/ca.pem\", credentials: {credentials} }}\n"
+        )
+    };
+    let catalog = catalog(&one("http://127.0.0.1:9093", "none"));
+    let am = &catalog.alertmanagers()["main"];
+    assert!(am.ca.is_some());
+    assert_eq!(am.credentials.change.as_ref().map(|it| &it.from), Some(&Origin::Nothing));
+    // It has to be said, with that very word.
+    assert!(load(&one("https://am", "no")).is_err() && load(&one("http://am:9093", "none")).is_err());
+    wrong(&on_a_cluster("none"), &["4:80 `credentials` should be a map of keys, not text"]);
+}
+
+fn on_a_cluster(credentials: &str) -> String {
+    format!(
+        "clusters:\n  dev: {{ env: dev, address: \"https://k\", owners: [a], pool: main, credentials: {credentials} }}\n"
+    )
+}
+
+#[test]
+fn a_credential_may_be_minted() {
+    let text = on_a_cluster(
+        "{ read: { token_request: { service_account: reader, namespace: countersign, audiences: [api] } }, \
+         sensitive: \"vault:kv/dev/sensitive#token\", \
+         preview: { vault: { engine: kubernetes, mount: k8s/dev, role: preview, namespace: shop } }, \
+         change: { reference: \"env:C\", impersonate: { user: \"{principal}\", groups: [changers] } } }",
+    );
+    let catalog = catalog(&text);
+    let held = &catalog.clusters()["dev"].credentials;
+    let read = Origin::TokenRequest {
+        service_account: "reader".into(),
+        namespace: "countersign".into(),
+        audiences: vec!["api".into()],
+    };
+    assert_eq!(held.read, Some(Credential { from: read, impersonate: None }));
+    let vault = |engine, mount: &str, role: &str, namespace: Option<&str>, field: Option<&str>| Origin::Vault {
+        engine,
+        mount: mount.into(),
+        role: role.into(),
+        namespace: namespace.map(str::to_owned),
+        field: field.map(str::to_owned),
+    };
+    let from = |credential: &Option<Credential>| credential.as_ref().unwrap().from.clone();
+    assert_eq!(from(&held.sensitive), vault(VaultEngine::KvV2, "kv", "dev/sensitive", None, Some("token")));
+    assert_eq!(from(&held.preview), vault(VaultEngine::Kubernetes, "k8s/dev", "preview", Some("shop"), None));
+    let as_whom = held.change.as_ref().unwrap().impersonate.clone().unwrap();
+    assert_eq!((as_whom.user.as_str(), as_whom.groups), ("{principal}", vec!["changers".to_owned()]));
+
+    let text = profile(
+        "account: \"123456789012\", region: eu-west-1, credentials: { read: { assume_role: { role: \"arn:aws:iam::123456789012:role/ops/read\", source: \"file:/k\" } } }",
+    );
+    let expected = Origin::AssumeRole {
+        role: "arn:aws:iam::123456789012:role/ops/read".into(),
+        source: Reference::File("/k".into()),
+        region: "eu-west-1".into(),
+    };
+    assert_eq!(from(&self::catalog(&text).profiles()["main"].credentials.read), expected);
+}
+
+#[test]
+fn the_mistakes_of_a_minted_credential() {
+    let hunted = "{ read: \"vault:hunter2\", change: { token_request: { service_account: Reader, namespce: x } } }";
+    wrong(
+        &on_a_cluster(hunted),
+        &[
+            "4:88 this is not the place of a secret in Vault",
+            "4:130 `token_request` needs `namespace`",
+            "4:149 a service account is lower-case letters, digits and dashes: `Reader`",
+            "4:157 `token_request` has no key `namespce`",
+        ],
+    );
+    wrong(
+        &on_a_cluster(
+            "{ read: { vault: { engine: aws, mount: ../x, role: r } }, change: { reference: \"env:A\", vault: {} } }",
+        ),
+        &[
+            "4:107 no engine of Vault `aws`",
+            "4:119 `mount` is letters, digits, `-`, `_`, `.` and `/`: `../x`",
+            "4:146 a credential has one origin",
+        ],
+    );
+    wrong(
+        &on_a_cluster("{ read: { reference: \"env:A\", impersonate: { user: \"system:admin\" } } }"),
+        &["4:131 nobody is treated as a part of the cluster itself, or as its master"],
+    );
+    wrong(
+        &profile(
+            "account: \"123456789012\", region: eu-west-1, credentials: { read: { assume_role: { role: \"arn:aws:iam::210987654321:role/r\", source: \"file:/k\" } }, change: { assume_role: { role: \"arn:aws:iam::123456789012:user/u\", source: hunter2 } } }",
+        ),
+        &[
+            "4:134 the role is of account `210987654321`, and this profile is another one",
+            "4:224 `arn:aws:iam::123456789012:user/u` is not the ARN of a role",
+            "4:268 a reference is `file:/absolute/path` or `env:NAME`; a secret itself never stands in a file",
+        ],
+    );
+}
+
+#[test]
+fn p35_what_looks_is_never_what_writes_however_it_is_had() {
+    let weak = |credentials: &str| {
+        let problems = load(&on_a_cluster(credentials)).map(|_| ()).unwrap_err();
+        problems.all().iter().map(|it| it.message().to_owned()).collect::<Vec<_>>()
+    };
+    let account = "token_request: { service_account: a, namespace: n }";
+    assert_eq!(
+        weak(&format!(
+            "{{ read: {{ {account}, impersonate: {{ user: weak }} }}, change: {{ {account}, impersonate: {{ user: strong }} }} }}"
+        )),
+        ["`read` has the credential of `change`"],
+        "the token is the same whoever it says it is"
+    );
+    assert_eq!(
+        weak("{ preview: \"vault:kv/a#t\", destructive: { vault: { engine: kv-v2, mount: kv, role: a, field: t } } }"),
+        ["`preview` has the credential of `destructive`"]
+    );
+    assert_eq!(
+        weak(&format!("{{ read: {{ {account} }}, sensitive: {{ {account} }} }}")),
+        ["`sensitive` has the credential of `read`"]
+    );
+    let minted = profile(
+        "account: \"123456789012\", region: eu-west-1, credentials: { read: \"file:/k\", change: { assume_role: { role: \"arn:aws:iam::123456789012:role/r\", source: \"file:/k\" } } }",
+    );
+    let problems = load(&minted).map(|_| ()).unwrap_err();
+    assert_eq!(problems.all()[0].message(), "`read` has the credential of `change`", "it can mint it");
 }

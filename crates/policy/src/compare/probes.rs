@@ -159,7 +159,7 @@ fn counts(policies: [&Policy; 2]) -> BTreeSet<usize> {
 }
 
 /// A time at which no freeze of either file is on.
-fn quiet(policies: [&Policy; 2]) -> Timestamp {
+pub(super) fn quiet(policies: [&Policy; 2]) -> Timestamp {
     let freezes = || policies.iter().flat_map(|policy| &policy.rbac.freezes);
     let on = |now: Timestamp| freezes().any(|freeze| freeze.from <= now && now < freeze.to);
     let candidates = std::iter::once(USUAL_TIME).chain(freezes().map(|freeze| freeze.to));

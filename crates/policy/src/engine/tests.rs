@@ -134,6 +134,46 @@ fn no_line_is_lost_behind_many_that_are_about_something_else() {
     assert_eq!(ask([many(ALLOW_SRE), vec![deny]].concat()), Verdict::Denied("z".into()));
 }
 
+/// casbin is asked about the first permission alone; when it has another opinion of it than the index, about all.
+#[test]
+fn a_permission_that_casbin_does_not_take_hides_no_other() {
+    let not_for = |id| ["group:sre", "*", "*", "read", "*", "*", "*", "group:sre", "allow", id];
+    let sre = person("ann", &["sre"]);
+    let refusing = ["a", "b", "c", "d"].map(not_for);
+    assert_eq!(ask(&refusing, &sre, "custom/x"), Verdict::Nothing);
+    let right = ["group:sre", "kubectl", "*", "read", "*", "*", "*", "!", "allow", "z"];
+    assert_eq!(ask(&[&refusing[..], &[right]].concat(), &sre, "custom/x"), Verdict::Allowed("z".into()));
+    let deny = ["group:sre", "kubectl", "get", "read", "*", "*", "*", "!", "deny", "n"];
+    assert_eq!(ask(&[&refusing[..], &[right, deny]].concat(), &sre, "custom/x"), Verdict::Denied("n".into()));
+}
+
+/// Lines are looked at sixty-four at a time, and those of one group begin and end anywhere among them.
+#[test]
+fn a_line_is_found_wherever_it_stands_among_many() {
+    let groups = ["a", "b", "c", "d", "a|group:c"];
+    let line = |group: &str, n: usize| {
+        let (who, eft) = (format!("group:{group}"), if n % 7 == 3 { "deny" } else { "allow" });
+        let (at, id) = (format!("k8s/prod/ns/n{n}"), format!("{group} {n}"));
+        columns([who.as_str(), "kubectl", "*", "read", "*", at.as_str(), "*", "!", eft, id.as_str()])
+    };
+    let lines: Vec<Line> = groups.iter().flat_map(|group| (0..45).map(|n| line(group, n))).collect();
+    let engine = Engine::of_lines(lines.clone()).unwrap();
+    let whole = Engine::of_lines(lines).unwrap().whole();
+    for held in [&["a"][..], &["b"], &["c"], &["d"], &["b", "d"], &["a", "d"], &["a", "b", "c", "d"], &["e"], &[]] {
+        let who = person("ann", held);
+        let (asker, beside) = (engine.asker(&who), whole.asker(&who));
+        for n in 0..46 {
+            let at = resource(&format!("k8s/prod/ns/n{n}/pods/x"));
+            let sight = sight("kubectl", "get", Some("prod"));
+            let verdict = engine.ask(&asker, &sight, &at);
+            assert_eq!(verdict, whole.ask(&beside, &sight, &at), "{held:?} {n}");
+            let about = n < 45 && held.iter().any(|group| groups.contains(group));
+            assert_eq!(verdict != Verdict::Nothing, about, "{held:?} {n}");
+            assert_eq!(matches!(verdict, Verdict::Denied(_)), about && n % 7 == 3, "{held:?} {n}");
+        }
+    }
+}
+
 // The traps of casbin, each by its number in our notes: a later version must not bring one back.
 
 #[test]

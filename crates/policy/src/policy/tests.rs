@@ -297,7 +297,7 @@ fn overrides_replace_addresses_and_references_and_nothing_else() {
     let other = ClusterOverride {
         address: "https://127.0.0.1:4443".to_owned(),
         ca: Some(Reference::File("/tmp/ca.pem".to_owned())),
-        credentials: Credentials { read: Some(Reference::Env("READ".to_owned())), ..Credentials::default() },
+        credentials: Credentials { read: Some(Reference::Env("READ".to_owned()).into()), ..Credentials::default() },
     };
     let mut overrides = Overrides::default();
     overrides.clusters.insert("prod".to_owned(), other.clone());

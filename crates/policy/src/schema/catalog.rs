@@ -32,16 +32,85 @@ const OWNERS: Key = needs("owners", Shape::List(&Shape::Text), "The groups that 
 const POOL: Key = needs("pool", Shape::Text, "Which workers may serve it.");
 const ISOLATION: Key =
     may("isolation", Shape::Word(&["strict", "nested", "job", "none"]), "How its commands are kept apart.");
-const HELD: Key = needs("credentials", Shape::Object(CREDENTIALS), "References; what is missing cannot run.");
 const ADDRESS: Key = needs("address", Shape::Text, "An https URL.");
 
-const CREDENTIALS: &[Key] = &[
-    may("read", Shape::Text, "file:/path or env:NAME; can look."),
-    may("sensitive", Shape::Text, "Can look at what is secret."),
-    may("preview", Shape::Text, "Can ask for a dry run."),
-    may("change", Shape::Text, "Can change."),
-    may("destructive", Shape::Text, "Can remove."),
-];
+/// One credential a tier, of what this kind of target takes.
+const fn held(each: &'static [Key]) -> Key {
+    needs("credentials", Shape::Object(each), "What is missing cannot run.")
+}
+
+/// A reference, or who mints; one a tier.
+macro_rules! each_tier {
+    ($name:literal, $($maker:expr),+) => {{
+        const ONE: Shape =
+            Shape::Shared($name, &Shape::Either(&[Shape::Text, Shape::Object(&[REFERENCE, $($maker),+])]));
+        const EACH: &[Key] = &[
+            may("read", ONE, "file:/path, env:NAME or vault:mount/path#field, or who mints it; can look."),
+            may("sensitive", ONE, "Can look at what is secret."),
+            may("preview", ONE, "Can ask for a dry run."),
+            may("change", ONE, "Can change."),
+            may("destructive", ONE, "Can remove."),
+        ];
+        EACH
+    }};
+}
+
+/// The credentials of a target that takes these.
+macro_rules! credentials {
+    ($name:literal, $($maker:expr),+) => { held(each_tier!($name, $($maker),+)) };
+}
+
+const REFERENCE: Key = may("reference", Shape::Text, "It lies there: file:/path, env:NAME or vault:mount/path#field.");
+
+const TOKEN_REQUEST: Key = may(
+    "token_request",
+    Shape::Object(&[
+        needs("service_account", Shape::Text, "Whose token it is."),
+        needs("namespace", Shape::Text, "Where the account is."),
+        may("audiences", Shape::Texts, "For which servers it is; the cluster's own if absent."),
+    ]),
+    "The cluster mints it.",
+);
+
+const VAULT: Key = may(
+    "vault",
+    Shape::Object(&[
+        needs("engine", Shape::Word(&["aws", "gcp", "kubernetes", "kv-v2"]), "The secrets engine."),
+        needs("mount", Shape::Text, "Where it is mounted."),
+        needs("role", Shape::Text, "The role; of gcp with its kind, of kv-v2 the secret's path."),
+        may("namespace", Shape::Text, "Of kubernetes: where the account is."),
+        may("field", Shape::Text, "Of kv-v2: the field."),
+    ]),
+    "Vault mints or keeps it.",
+);
+
+const ASSUME_ROLE: Key = may(
+    "assume_role",
+    Shape::Object(&[
+        needs("role", Shape::Text, "Its ARN."),
+        needs("source", Shape::Text, "Keys that may assume it: file:/path or env:NAME."),
+        may("region", Shape::Text, "Whose token service is asked; the profile's if absent."),
+    ]),
+    "AWS gives a session of a role.",
+);
+
+const ACCESS_TOKEN: Key = may(
+    "access_token",
+    Shape::Object(&[
+        needs("service_account", Shape::Text, "Its address."),
+        needs("source", Shape::Text, "The key file of an account that may ask for it: file:/path or env:NAME."),
+    ]),
+    "Google gives a token of a service account.",
+);
+
+const IMPERSONATE: Key = may(
+    "impersonate",
+    Shape::Object(&[
+        needs("user", Shape::Text, "{principal} is the requester."),
+        may("groups", Shape::Texts, "The groups."),
+    ]),
+    "As whom the cluster treats the requests.",
+);
 
 const CLUSTER: &[Key] = &[
     ENV,
@@ -51,7 +120,7 @@ const CLUSTER: &[Key] = &[
     ADDRESS,
     may("ca", Shape::Text, "Its certificate authority: file:/path."),
     may("namespace", Shape::Text, "The namespace meant when none is typed."),
-    HELD,
+    credentials!("cluster-credential", TOKEN_REQUEST, VAULT, IMPERSONATE),
 ];
 
 const PROFILE: &[Key] = &[
@@ -62,10 +131,21 @@ const PROFILE: &[Key] = &[
     needs("account", Shape::Text, "Its twelve digits, in quotes."),
     needs("region", Shape::Text, "The region meant when none is typed."),
     may("regions", Shape::List(&Shape::Text), "These can be typed as well."),
-    HELD,
+    ENDPOINT,
+    credentials!("profile-credential", VAULT, ASSUME_ROLE),
 ];
 
-const PROJECT: &[Key] = &[ENV, OWNERS, POOL, ISOLATION, needs("id", Shape::Text, "Google's id of it."), HELD];
+const PROJECT: &[Key] = &[
+    ENV,
+    OWNERS,
+    POOL,
+    ISOLATION,
+    needs("id", Shape::Text, "Google's id of it."),
+    ENDPOINT,
+    credentials!("project-credential", VAULT, ACCESS_TOKEN),
+];
+
+const ENDPOINT: Key = may("endpoint", Shape::Text, "Where its services are reached instead of at their own addresses.");
 
 const REPOSITORY: &[Key] = &[ADDRESS, may("credential", Shape::Text, "Reads it: file:/path or env:NAME.")];
 
@@ -77,7 +157,7 @@ const STACK: &[Key] = &[
     needs("repository", Shape::Text, "Where it is kept."),
     needs("branch", Shape::Text, "The protected branch: what is on it was reviewed."),
     needs("folder", Shape::Text, "Its folder in the repository."),
-    HELD,
+    credentials!("stack-credential", VAULT, ASSUME_ROLE, ACCESS_TOKEN),
 ];
 
 const SERVICE: &[Key] = &[
@@ -103,9 +183,14 @@ const ALERTMANAGER: &[Key] = &[
     POOL,
     ISOLATION,
     ADDRESS,
+    may("ca", Shape::Text, "Its certificate authority: file:/path."),
     needs("change_up_to", Shape::Duration, "A longer silence is destructive."),
     needs("longest", Shape::Duration, "A longer silence is refused."),
-    HELD,
+    needs(
+        "credentials",
+        Shape::Either(&[Shape::Word(&["none"]), Shape::Object(each_tier!("alertmanager-credential", VAULT))]),
+        "What is missing cannot run; `none` if it asks nobody who they are.",
+    ),
 ];
 
 const KIND: &[Key] = &[

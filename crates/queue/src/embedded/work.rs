@@ -1,7 +1,7 @@
 //! Work: the state of each piece, and the indexes that find it.
 
 use super::{EmbeddedQueue, Result, Step, next, text};
-use crate::doc::{Cancelled, Claim, JobKey, Kind, Load, Offer, Orphan, Posted, Reaped, Renewed, Topic};
+use crate::doc::{Cancelled, Claim, JobKey, Kind, Load, Offer, Orphan, Posted, Reaped, Renewed, Topic, Waiting};
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
 use crate::job::{Fallen, Stage, State};
@@ -24,6 +24,8 @@ const HELD: TableDefinition<'static, (i64, &str, &str), ()> = TableDefinition::n
 const ORPHANED: TableDefinition<'static, (&str, &str), ()> = TableDefinition::new("orphaned");
 /// Index of the locks: lock to who has it.
 const LOCKS: TableDefinition<'static, &str, (&str, &str)> = TableDefinition::new("locks");
+/// Index of who waits for a lock: (lock, order) to (invocation, kind).
+const LINES: TableDefinition<'static, (&str, u64), (&str, &str)> = TableDefinition::new("lines");
 
 pub(super) fn create(transaction: &WriteTransaction) -> Result<()> {
     transaction.open_table(STATES)?;
@@ -32,6 +34,7 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<()> {
     transaction.open_table(HELD)?;
     transaction.open_table(ORPHANED)?;
     transaction.open_table(LOCKS)?;
+    transaction.open_table(LINES)?;
     Ok(())
 }
 
@@ -91,10 +94,32 @@ impl Dispatch for EmbeddedQueue {
                     replace(transaction, key, Some(&before), &state, topics)?;
                 }
             }
-            topics.push(Topic::Invocation(id));
+            topics.extend([Topic::Cancellation(id), Topic::Invocation(id)]);
             Ok(if met == Cancelled::Nothing { Step::Same(met) } else { Step::Changed(met) })
         })
         .await
+    }
+
+    async fn waiting(&self, id: InvocationId) -> std::result::Result<Option<Waiting>, Unavailable> {
+        self.look(move |transaction| {
+            let name = text(id);
+            let states = transaction.open_table(STATES)?;
+            let Some(json) = states.get((name.as_str(), Kind::Run.as_str()))? else { return Ok(None) };
+            let state: State = serde_json::from_str(json.value())?;
+            let (Stage::Queued { .. }, Some(lock)) = (&state.stage, state.lock) else { return Ok(None) };
+            let holder = transaction.open_table(LOCKS)?.get(lock.as_str())?.map(|held| key_of(held.value()));
+            let holder = holder.transpose()?.map(|key| key.invocation);
+            let before =
+                transaction.open_table(LINES)?.range((lock.as_str(), 0)..(lock.as_str(), state.order))?.count();
+            let position = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+            Ok(Some(Waiting { lock, holder, position }))
+        })
+        .await
+    }
+
+    async fn hint_control(&self) -> std::result::Result<(), Unavailable> {
+        self.inner.hints.hint(&[Topic::Control]);
+        Ok(())
     }
 
     async fn reap(&self, now: Timestamp) -> std::result::Result<Reaped, Unavailable> {
@@ -161,6 +186,35 @@ impl Work for EmbeddedQueue {
         self.change(key, FinishError::Stale, move |state| state.finish(fence)).await?
     }
 
+    async fn held(&self, pool: &str) -> std::result::Result<Vec<InvocationId>, Unavailable> {
+        let pool = pool.to_owned();
+        self.look(move |transaction| {
+            let states = transaction.open_table(STATES)?;
+            let (held, orphaned) = (transaction.open_table(HELD)?, transaction.open_table(ORPHANED)?);
+            let held = held.iter()?.map(|entry| {
+                let entry = entry?;
+                let (_, id, kind) = entry.0.value();
+                Ok((id.to_owned(), kind.to_owned()))
+            });
+            let orphaned = orphaned.iter()?.map(|entry| {
+                let entry = entry?;
+                let (id, kind) = entry.0.value();
+                Ok((id.to_owned(), kind.to_owned()))
+            });
+            let mut found = Vec::new();
+            for name in held.chain(orphaned) {
+                let (id, kind) = name.map_err(|error: redb::StorageError| error)?;
+                let Some(json) = states.get((id.as_str(), kind.as_str()))? else { continue };
+                let state: State = serde_json::from_str(json.value())?;
+                if state.pool == pool {
+                    found.push(id.parse()?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn release(&self, key: JobKey, fence: Fence, not_before: Timestamp) -> std::result::Result<(), ReleaseError> {
         self.change(key, ReleaseError::Stale, move |state| state.release(fence, not_before)).await?
     }
@@ -225,7 +279,12 @@ fn replace(
 
 fn unindex(transaction: &WriteTransaction, name: (&str, &str), state: &State) -> Result<()> {
     match &state.stage {
-        Stage::Queued { .. } => drop(transaction.open_table(QUEUED)?.remove((state.pool.as_str(), state.order))?),
+        Stage::Queued { .. } => {
+            transaction.open_table(QUEUED)?.remove((state.pool.as_str(), state.order))?;
+            if let Some(lock) = &state.lock {
+                transaction.open_table(LINES)?.remove((lock.as_str(), state.order))?;
+            }
+        }
         Stage::Held { until, .. } => {
             transaction.open_table(HELD)?.remove((until.as_millis(), name.0, name.1))?;
         }
@@ -242,6 +301,9 @@ fn index(transaction: &WriteTransaction, name: (&str, &str), state: &State) -> R
     match &state.stage {
         Stage::Queued { .. } => {
             transaction.open_table(QUEUED)?.insert((state.pool.as_str(), state.order), name)?;
+            if let Some(lock) = &state.lock {
+                transaction.open_table(LINES)?.insert((lock.as_str(), state.order), name)?;
+            }
         }
         Stage::Held { until, .. } => {
             transaction.open_table(HELD)?.insert((until.as_millis(), name.0, name.1), ())?;

@@ -68,8 +68,15 @@ fn topic(name: &str) -> Option<Topic> {
     if let Some(pool) = name.strip_prefix("pool:") {
         return Some(Topic::Pool(pool.to_owned()));
     }
+    if let Some(id) = name.strip_prefix("cancellation:") {
+        return id.parse().ok().map(Topic::Cancellation);
+    }
     match name.strip_prefix("invocation:") {
         Some(id) => id.parse().ok().map(Topic::Invocation),
-        None => (name == "board").then_some(Topic::Board),
+        None => match name {
+            "board" => Some(Topic::Board),
+            "control" => Some(Topic::Control),
+            _ => None,
+        },
     }
 }

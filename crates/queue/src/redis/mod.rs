@@ -63,7 +63,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    enqueue, claim, renew, start, finish, release, cancel, reap,
+    enqueue, claim, renew, start, finish, release, cancel, waiting, held, reap,
     post, cast, close, forget, append, once, watch, unwatch,
 }
 
@@ -104,7 +104,7 @@ impl RedisQueue {
         self.0.link.with(async |mut connection| invocation.invoke_async(&mut connection).await).await
     }
 
-    /// One plain command that changes nothing.
+    /// One plain command that changes nothing that is kept.
     async fn ask<T: FromRedisValue>(&self, command: &::redis::Cmd) -> Result<T, Unavailable> {
         self.0.link.with(async |mut connection| command.query_async(&mut connection).await).await
     }

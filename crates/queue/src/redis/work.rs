@@ -1,7 +1,7 @@
 //! Work: the same life as [`job`](crate::job) tells, in scripts.
 
 use super::{RedisQueue, believed};
-use crate::doc::{Cancelled, Claim, JobKey, Kind, Offer, Orphan, Posted, Reaped, Renewed, Repeat};
+use crate::doc::{Cancelled, Claim, JobKey, Kind, Offer, Orphan, Posted, Reaped, Renewed, Repeat, Waiting};
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
 use crate::job::REPEATS;
@@ -35,6 +35,21 @@ impl Dispatch for RedisQueue {
             3 => Cancelled::AfterStart,
             _ => Cancelled::Nothing,
         })
+    }
+
+    async fn waiting(&self, id: InvocationId) -> Result<Option<Waiting>, Unavailable> {
+        let member = JobKey { invocation: id, kind: Kind::Run }.to_string();
+        let found: Option<(String, String, u32)> = self.run(|all| &all.waiting, member).await?;
+        Ok(found.map(|(lock, holder, position)| {
+            let holder = key_of(&holder).map(|key| key.invocation);
+            Waiting { lock, holder, position }
+        }))
+    }
+
+    async fn hint_control(&self) -> Result<(), Unavailable> {
+        let mut publish = ::redis::cmd("PUBLISH");
+        publish.arg(format!("{}news:control", self.0.prefix)).arg("");
+        self.ask::<i64>(&publish).await.map(drop)
     }
 
     async fn reap(&self, now: Timestamp) -> Result<Reaped, Unavailable> {
@@ -93,6 +108,11 @@ impl Work for RedisQueue {
     async fn finish(&self, key: JobKey, fence: Fence) -> Result<(), FinishError> {
         let said: String = self.run(|all| &all.finish, (key.to_string(), fence.0)).await?;
         if said == "ok" { Ok(()) } else { Err(FinishError::Stale) }
+    }
+
+    async fn held(&self, pool: &str) -> Result<Vec<InvocationId>, Unavailable> {
+        let members: Vec<String> = self.run(|all| &all.held, pool).await?;
+        Ok(members.iter().filter_map(|member| key_of(member)).map(|key| key.invocation).collect())
     }
 
     async fn release(&self, key: JobKey, fence: Fence, not_before: Timestamp) -> Result<(), ReleaseError> {

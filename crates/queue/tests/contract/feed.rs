@@ -67,3 +67,17 @@ pub(crate) async fn a_listener_hears_of_work_and_of_documents(place: Place, w: W
     };
     tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap();
 }
+
+pub(crate) async fn a_listener_hears_of_a_cancellation_and_of_control(place: Place, w: World) {
+    let queue = place.open();
+    let (id, offer) = offer(&w, "a", Repeat::Never);
+    let (mut one, mut control) = (queue.listen(Topic::Cancellation(id)), queue.listen(Topic::Control));
+    queue.enqueue(offer, at(0)).await.unwrap();
+    queue.cancel(id).await.unwrap();
+    queue.hint_control().await.unwrap();
+    let heard = async {
+        one.wait(Duration::from_hours(1)).await;
+        control.wait(Duration::from_hours(1)).await;
+    };
+    tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap();
+}

@@ -124,7 +124,10 @@ contract! {
     work::a_cancelled_job_is_never_claimed,
     work::a_cancellation_reaches_whoever_holds_it,
     work::work_that_is_given_back_rests,
+    work::what_is_held_or_to_be_settled_is_known_to_the_pool,
     work::one_lock_is_held_once,
+    work::whoever_waits_for_a_lock_learns_who_has_it_and_their_place,
+    work::a_lock_of_a_dead_worker_is_free_when_its_work_was_settled,
     work::p02_a_restart_keeps_claims_and_gives_higher_fences,
     board::p11_a_ballot_counts_once_a_person_and_vote,
     board::of_outcomes_and_effects_the_first_stays,
@@ -138,6 +141,7 @@ contract! {
     feed::a_flood_is_cut_at_its_beginning,
     feed::a_restart_gives_no_number_twice,
     feed::a_listener_hears_of_work_and_of_documents,
+    feed::a_listener_hears_of_a_cancellation_and_of_control,
 }
 
 #[test]

@@ -9,8 +9,8 @@ use countersign_core::seal::Sealed;
 use countersign_core::time::Timestamp;
 use countersign_queue::{
     Board, Cancelled, Cast, Claim, Dispatch, Feed, Fence, FinishError, JobKey, News, Offer, Once, Page, Paper, Papers,
-    Posted, Progress, Reaped, RedisQueue, ReleaseError, RenewError, Renewed, StartError, Topic, Unavailable, Watch,
-    Work,
+    Posted, Progress, Reaped, RedisQueue, ReleaseError, RenewError, Renewed, StartError, Topic, Unavailable, Waiting,
+    Watch, Work,
 };
 use std::time::Duration;
 
@@ -76,6 +76,14 @@ impl Dispatch for Sides {
         self.gateway.cancel(id).await
     }
 
+    async fn waiting(&self, id: InvocationId) -> Result<Option<Waiting>, Unavailable> {
+        self.gateway.waiting(id).await
+    }
+
+    async fn hint_control(&self) -> Result<(), Unavailable> {
+        self.gateway.hint_control().await
+    }
+
     async fn reap(&self, now: Timestamp) -> Result<Reaped, Unavailable> {
         self.worker.reap(now).await
     }
@@ -105,6 +113,10 @@ impl Work for Sides {
         self.worker.finish(key, fence).await
     }
 
+    async fn held(&self, pool: &str) -> Result<Vec<InvocationId>, Unavailable> {
+        self.worker.held(pool).await
+    }
+
     async fn release(&self, key: JobKey, fence: Fence, not_before: Timestamp) -> Result<(), ReleaseError> {
         self.worker.release(key, fence, not_before).await
     }
@@ -122,7 +134,7 @@ impl Feed for Sides {
 
     fn listen(&self, topic: Topic) -> News {
         match &topic {
-            Topic::Pool(_) => self.worker.listen(topic),
+            Topic::Pool(_) | Topic::Cancellation(_) | Topic::Control => self.worker.listen(topic),
             Topic::Invocation(_) | Topic::Board => self.gateway.listen(topic),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use crate::{LEASE, POOL, Place, at, offer};
+use countersign_core::id::InvocationId;
 use countersign_queue::{Cancelled, FinishError, Kind, Posted, ReleaseError, RenewError, Renewed, Repeat, StartError};
 use std::collections::BTreeSet;
 
@@ -152,6 +153,21 @@ pub(crate) async fn a_cancellation_reaches_whoever_holds_it(place: Place, w: Wor
     }
 }
 
+pub(crate) async fn what_is_held_or_to_be_settled_is_known_to_the_pool(place: Place, w: World) {
+    let queue = place.open();
+    let held = async |pool: &str| queue.held(pool).await.unwrap();
+    let (id, offer) = offer(&w, "a", Repeat::Never);
+    queue.enqueue(offer, at(0)).await.unwrap();
+    assert_eq!(held(POOL).await, [], "nobody has it yet");
+    let claim = queue.claim(POOL, "w", at(1), LEASE).await.unwrap().unwrap();
+    assert_eq!((held(POOL).await, held("dev").await), (vec![id], vec![]));
+    queue.start(claim.key, claim.fence, at(2)).await.unwrap();
+    let reaped = queue.reap(at(600)).await.unwrap();
+    assert_eq!(held(POOL).await, [id], "its end is not told yet");
+    queue.finish(claim.key, reaped.orphans[0].fence).await.unwrap();
+    assert_eq!(held(POOL).await, []);
+}
+
 pub(crate) async fn work_that_is_given_back_rests(place: Place, w: World) {
     let queue = place.open();
     queue.enqueue(offer(&w, "a", Repeat::Never).1, at(0)).await.unwrap();
@@ -174,6 +190,50 @@ pub(crate) async fn one_lock_is_held_once(place: Place, w: World) {
     assert_eq!(queue.claim(POOL, "w", at(1), LEASE).await.unwrap(), None);
     queue.finish(first.key, first.fence).await.unwrap();
     assert!(queue.claim(POOL, "w", at(2), LEASE).await.unwrap().is_some());
+}
+
+/// Offers work behind one lock.
+async fn offer_locked(queue: &std::sync::Arc<dyn countersign_queue::Queue>, w: &World, name: &str) -> InvocationId {
+    let (id, mut offer) = offer(w, name, Repeat::Never);
+    offer.lock = Some("k8s/prod/payments".into());
+    queue.enqueue(offer, at(0)).await.unwrap();
+    id
+}
+
+pub(crate) async fn whoever_waits_for_a_lock_learns_who_has_it_and_their_place(place: Place, w: World) {
+    let queue = place.open();
+    let [one, two, three] = ["a", "b", "c"].map(|name| offer_locked(&queue, &w, name));
+    let (one, two, three) = (one.await, two.await, three.await);
+    let waits = async |id| queue.waiting(id).await.unwrap().map(|it| (it.holder, it.position));
+    assert_eq!((waits(one).await, waits(three).await), (Some((None, 1)), Some((None, 3))));
+    let claim = queue.claim(POOL, "w", at(1), LEASE).await.unwrap().unwrap();
+    assert_eq!(claim.key.invocation, one);
+    assert_eq!(waits(one).await, None, "it no longer waits");
+    assert_eq!((waits(two).await, waits(three).await), (Some((Some(one), 1)), Some((Some(one), 2))));
+    // Given back it is the first again; cancelled it is in nobody's way.
+    queue.release(claim.key, claim.fence, at(30)).await.unwrap();
+    assert_eq!((waits(one).await, waits(two).await), (Some((None, 1)), Some((None, 2))));
+    queue.cancel(one).await.unwrap();
+    assert_eq!((waits(one).await, waits(two).await), (None, Some((None, 1))));
+    let (free, offer) = offer(&w, "d", Repeat::Never);
+    queue.enqueue(offer, at(2)).await.unwrap();
+    assert_eq!(waits(free).await, None, "what only looks waits for nobody");
+}
+
+/// The fence of whoever had it is stale by then: the next one's is higher.
+pub(crate) async fn a_lock_of_a_dead_worker_is_free_when_its_work_was_settled(place: Place, w: World) {
+    let queue = place.open();
+    let one = offer_locked(&queue, &w, "a").await;
+    let two = offer_locked(&queue, &w, "b").await;
+    let dead = queue.claim(POOL, "w", at(1), LEASE).await.unwrap().unwrap();
+    queue.start(dead.key, dead.fence, at(2)).await.unwrap();
+    let reaped = queue.reap(at(600)).await.unwrap();
+    assert_eq!(queue.waiting(two).await.unwrap().and_then(|it| it.holder), Some(one), "nobody knows how it ended");
+    assert_eq!(queue.claim(POOL, "w", at(601), LEASE).await.unwrap(), None);
+    queue.finish(dead.key, reaped.orphans[0].fence).await.unwrap();
+    let next = queue.claim(POOL, "w", at(602), LEASE).await.unwrap().unwrap();
+    assert!(next.key.invocation == two && next.fence > dead.fence);
+    assert!(matches!(queue.finish(dead.key, dead.fence).await, Err(FinishError::Stale)));
 }
 
 pub(crate) async fn p02_a_restart_keeps_claims_and_gives_higher_fences(place: Place, w: World) {

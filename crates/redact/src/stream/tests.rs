@@ -61,6 +61,40 @@ fn p22_escape_sequences_and_line_wraps_do_not_hide_it() {
 }
 
 #[test]
+fn p22_escapes_here_and_there_and_several_times_over_do_not_hide_it() {
+    let secret = [("t", "p@ss\"w0rd/\u{e9}")];
+    for form in [
+        "p%40ss\"w0rd/\u{e9}",
+        "p@ss%22w0rd%2f%C3%a9",
+        "%70%40%73%73%22%77%30%72%64%2F%C3%A9",
+        "p%2540ss%2522w0rd%252F%25C3%25A9",
+        "p@ss\\\"w0rd/\u{e9}",
+        "p@ss\\\\\\\"w0rd\\\\/\\\\u00e9",
+        "p\\u0040ss\\u0022w0rd\\/\\u00E9",
+        "\\x70\\x40\\x73\\x73\\x22w0rd/\\xc3\\xa9",
+        "p\\100ss\\042w0rd/\\303\\251",
+        "p@ss\\\"w0rd%2F\\u00e9",
+        "p@ss\\\"w0\r\n    rd/\\u00e9",
+        "p\u{1b}[1m%40ss\"w0rd/\u{1b}[0m\u{e9}",
+    ] {
+        becomes(&secret, &format!("a {form} b"), "a [redacted:t] b");
+    }
+    let utf16: String = "canary-81f2".chars().flat_map(|c| [c, '\0']).collect();
+    becomes(&[("t", "canary-81f2")], &format!("a {utf16}b"), "a [redacted:t]\0b");
+    becomes(&[("t", "\u{1f600} smile")], "a \\ud83d\\ude00 smile b", "a [redacted:t] b");
+    becomes(&[("t", "it's one")], "a 'it'\\''s one' b", "a '[redacted:t]' b");
+}
+
+#[test]
+fn p22_base64_of_base64_and_of_more_does_not_hide_it() {
+    let auth = STANDARD.encode("bob:canary-81f2");
+    let config = STANDARD.encode(format!("{{\"auths\":{{\"r\":{{\"auth\":\"{auth}\"}}}}}}"));
+    let (out, counts) = redact(&patterns(&[("t", "canary-81f2")]), format!("x {config} y {auth}").as_bytes(), &[5]);
+    let out = String::from_utf8(out).unwrap();
+    assert!(counts.total() >= 2 && !out.contains(&config[30..]) && !out.contains(&auth[8..]), "{out}");
+}
+
+#[test]
 fn p22_a_wrapped_key_is_found_in_every_layout() {
     let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\nBCIEIAAAsecretbo\n-----END PRIVATE KEY-----\n";
     let secret = [("k", key)];
@@ -85,10 +119,26 @@ fn only_what_may_be_a_secret_is_held_back() {
     let mut redactor = Redactor::over(&patterns(&[("t", "canary-81f2")]));
     assert_eq!(redactor.push(b"progress 10%\n"), b"progress 10%\n");
     assert_eq!(redactor.push(b"the cana"), b"the ");
-    assert_eq!(redactor.push(b"l"), b"canal");
+    assert_eq!(redactor.push(b"z"), b"canaz");
     assert_eq!(redactor.push("é".as_bytes().get(..1).unwrap()), b"\xc3");
     let (rest, counts) = redactor.finish();
     assert_eq!((rest.as_slice(), counts.total()), (&b""[..], 0));
+}
+
+#[test]
+fn p22_a_stream_that_is_cut_gives_no_half_secret() {
+    let cut = |text: &str| {
+        let mut redactor = Redactor::over(&patterns(&[("t", "canary-81f2")]));
+        let mut out = redactor.push(text.as_bytes());
+        out.extend(redactor.cut().0);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(cut("x canary-81"), "x ");
+    assert_eq!(cut("a gh"), "a gh");
+    assert_eq!(cut("a ghp_abcdef"), "a ");
+    assert_eq!(cut("user=bob password=hunt"), "user=bob ");
+    assert_eq!(cut("a\n-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG"), "a\n");
+    assert_eq!(cut("data:\n  a: aHVudGVyMg==\n"), "");
 }
 
 #[test]
@@ -100,9 +150,8 @@ fn p44_what_is_held_stays_bounded() {
     for noise in [&b"\n"[..], b"\x1b]", b"a\nb\n", b"\x1b[1m", b"can\nary"] {
         for _ in 0..2000 {
             let _ = redactor.push(&noise.repeat(100));
-            assert!(redactor.held.len() <= 512 * 257, "{} held", redactor.held.len());
-            let reading = redactor.reading.as_ref().unwrap();
-            assert!(reading.hits.len() < 1000 && reading.skips.len() < 1000);
+            assert!(redactor.held() <= 512 * 257, "{} held", redactor.held());
+            assert!(redactor.known.as_ref().unwrap().remembered() < 2000);
         }
     }
 }
@@ -164,7 +213,8 @@ proptest! {
         ], 8..20),
         pieces in proptest::collection::vec(1_usize..9, 1..20),
     ) {
-        let forms = forms(&secret);
+        // A blank behind a line break is taken for indentation.
+        let forms: Vec<_> = forms(&secret).into_iter().filter(|form| !form.contains(' ')).collect();
         let form = form.get(&forms);
         let mut raw = "before ".to_owned();
         for (nth, c) in form.chars().enumerate() {
@@ -212,4 +262,80 @@ proptest! {
             prop_assert!(!plain.contains(secret.as_str()), "{}", plain);
         }
     }
+}
+
+/// Streams this again and again behind `begin`, and ends with `end`: what came out, the most that was held, and the names
+/// of what was hidden.
+fn endless(begin: &str, again: &str, end: &str, bytes: usize) -> (String, usize, Vec<String>) {
+    let mut redactor = Redactor::over(&patterns(&[("t", "canary-81f2")]));
+    let mut out = redactor.push(begin.as_bytes());
+    let block = again.repeat((64 << 10) / again.len());
+    let mut held = 0;
+    for _ in 0..bytes / block.len() {
+        out.extend(redactor.push(block.as_bytes()));
+        held = held.max(redactor.held());
+    }
+    out.extend(redactor.push(end.as_bytes()));
+    let (rest, counts) = redactor.finish();
+    out.extend(rest);
+    (String::from_utf8(out).unwrap(), held, counts.by_name().keys().cloned().collect())
+}
+
+#[test]
+fn p44_what_never_ends_is_hidden_on_and_not_held() {
+    for (begin, again, end, left) in [
+        ("a\n-----BEGIN PRIVATE KEY-----\n", "MIGHAgEAMBMGByqGSM49AgEG\n", "-----END PRIVATE KEY-----\nb", "a\n[*]\nb"),
+        ("a ghp_", "abcdEFGH12", " b", "a [*] b"),
+        ("password=", "hunter2,", "\nb", "password=[*]\nb"),
+        ("{\"password\":\"", "hunter2 ", "\",\"b\":1}", "{\"password\":\"[*]\",\"b\":1}"),
+        ("password: ", "hunter 2 ", "\nb", "password: [*]\nb"),
+        ("Authorization: Bearer ", "abcdEFGH12", "\nb", "Authorization: Bearer [*]\nb"),
+        ("k: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t", "TUlHSEFnRUFNQk1H", "\n: 1", "k: [*]: 1"),
+        ("kind: Secret\ndata:\n", "  a: aHVudGVyMg==\n", "b: 1\n", "kind: Secret\ndata:\n  a: [*]b: 1\n"),
+        ("data:\n  a: ", "aHVudGVyMg==", "\nkind: Secret\n", "data:\n  a: [*]kind: Secret\n"),
+        ("{\"data\":{\"a\":\"", "aHVudGVyMg==", "\"},\"kind\":\"Secret\"} b", "{\"data\":{\"a\":\"[*]} b"),
+        (
+            "{\"kind\":\"Secret\",\"data\":{",
+            "\"a\":\"b\",",
+            "\"c\":\"d\"}} b",
+            "{\"kind\":\"Secret\",\"data\":{\"a\":\"[*]} b",
+        ),
+        ("eyJhbGciOiJIUzI1NiJ9.", "eyJzdWIiOiIx", ".c2ln b", "[*] b"),
+    ] {
+        let (out, held, names) = endless(begin, again, end, 6 << 20);
+        let marker = out.find("[redacted:").unwrap_or_else(|| panic!("{begin}: {} came out", out.len()));
+        let behind = marker + out[marker..].find(']').unwrap() + 1;
+        let starred = format!("{}[*]{}", &out[..marker], &out[behind..]);
+        assert!(starred == left, "{begin}: {}", starred.chars().take(300).collect::<String>());
+        assert!(held <= 7 << 20, "{begin}: {held} held");
+        assert_eq!(names.len(), 1, "{begin}: {names:?}");
+    }
+}
+
+#[test]
+fn p44_what_is_no_secret_is_not_held() {
+    for (begin, again) in [
+        ("", "0123456789"),
+        ("a: ", "x y z "),
+        ("{\"items\":[", "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}},"),
+        ("items:\n", "- kind: ConfigMap\n  data:\n    a: b\n"),
+        ("", "https://"),
+        ("", "password password "),
+        ("", "data:\ndata:\n"),
+        ("", "\"data\":{\"a\":\"b\"},"),
+        ("", "\\"),
+        ("", "%25"),
+    ] {
+        let (out, held, names) = endless(begin, again, "", 1 << 20);
+        assert!(out.starts_with(begin) && out.len() > 900 << 10, "{begin}{again}: {}", out.len());
+        assert!(held < 80 << 10, "{begin}{again}: {held} held");
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
+
+#[test]
+fn json_stays_json() {
+    let out = |text: &str| String::from_utf8(redact(&patterns(&[]), text.as_bytes(), &[3]).0).unwrap();
+    assert_eq!(out("{\"password\": 12345678, \"a\": 1}"), "{\"password\": \"[redacted:password]\", \"a\": 1}");
+    assert_eq!(out(r#"{"x":"{\"password\":12345678}"}"#), r#"{"x":"{\"password\":\"[redacted:password]\"}"}"#);
 }

@@ -21,7 +21,7 @@ impl World {
 
     fn proxy(&self, hosts: &[String]) -> Proxy {
         let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-        Proxy::start(self.folder.path(), Allowed { hosts, own: OwnServices::default() }).unwrap()
+        Proxy::start(self.folder.path(), Allowed { hosts, plain: Vec::new(), own: OwnServices::default() }).unwrap()
     }
 }
 
@@ -29,7 +29,8 @@ async fn answer(proxy: &Proxy, request: &str) -> String {
     let mut client = UnixStream::connect(proxy.socket()).await.unwrap();
     client.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
-    client.read_to_string(&mut text).await.unwrap();
+    let read = timeout(PATIENCE, client.read_to_string(&mut text)).await;
+    assert!(read.is_ok_and(|read| read.is_ok()), "no answer to {request}");
     text
 }
 
@@ -74,7 +75,7 @@ async fn p17_whatever_is_not_allowed_is_refused_and_noted() {
         let notes = proxy.shared.notes.lock().unwrap().lines.clone();
         assert!(notes.iter().any(|note| note.contains(why) && note.contains(&to)), "{to}: {notes:?}");
     }
-    assert!(answer(&proxy, "GET http://127.0.0.1/ HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    assert!(answer(&proxy, "GET / HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
     assert!(proxy.stop().await.iter().any(|note| note.contains("only CONNECT is allowed")));
     let accepted = timeout(Duration::ZERO, world.listener.accept()).await;
     assert!(accepted.is_err(), "nobody connected");
@@ -126,4 +127,30 @@ async fn an_idle_connection_is_closed() {
     tunnel::run(left, server, b"", Duration::from_millis(1)).await;
     let mut rest = Vec::new();
     right.read_to_end(&mut rest).await.unwrap();
+}
+
+#[tokio::test]
+async fn p17_plain_http_goes_only_where_it_is_allowed() {
+    let world = World::new().await;
+    let port = world.port();
+    let get = |to: &str| format!("GET http://{to}/x HTTP/1.1\r\nHost: {to}\r\n\r\n");
+    let literal = format!("127.0.0.1:{port}");
+    // What may be reached by TLS may not be spoken to without it, and the other way round.
+    let tunnels = world.proxy(std::slice::from_ref(&literal));
+    assert!(answer(&tunnels, &get(&literal)).await.starts_with("HTTP/1.1 403 "));
+    drop(tunnels.stop().await);
+    std::fs::remove_file(world.folder.path().join("proxy")).unwrap();
+    let plain = vec![literal.parse().unwrap()];
+    let allowed = Allowed { hosts: Vec::new(), plain, own: OwnServices::default() };
+    let proxy = Proxy::start(world.folder.path(), allowed).unwrap();
+    for other in [format!("127.0.0.1:{}", port ^ 1), "127.0.0.1".to_owned(), format!("localhost:{port}")] {
+        assert!(answer(&proxy, &get(&other)).await.starts_with("HTTP/1.1 403 "), "{other}");
+    }
+    assert!(answer(&proxy, &connect(&literal)).await.starts_with("HTTP/1.1 403 "));
+    let mut client = UnixStream::connect(proxy.socket()).await.unwrap();
+    client.write_all(get(&literal).as_bytes()).await.unwrap();
+    let (mut server, _) = timeout(PATIENCE, world.listener.accept()).await.unwrap().unwrap();
+    let mut request = vec![0; get(&literal).len()];
+    server.read_exact(&mut request).await.unwrap();
+    assert_eq!(String::from_utf8(request).unwrap(), get(&literal));
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** what goes into the filters is redacted, and what comes out is redacted again; they have no
 //! credential, no way out, no file and no environment. However they end, the command's own end stays what it was.
 
+use super::beside::beside;
 use super::follow::{End, Followed, Stop, follow};
 use super::job::{HOME, Job, Next, inside, kill, limits};
 use super::order::Order;
@@ -17,14 +18,13 @@ use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
 use countersign_core::refusal::shown;
 use countersign_jail::{
-    Egress, End as CommandEnd, Environment, Exit, Jailed, Launcher, LauncherPath, Level, Mount, MountKind, Plan, Stdin,
-    Streams, Writable, spawn,
+    Egress, End as CommandEnd, Environment, Exit, Jailed, Launcher, LauncherPath, Level, Plan, Stdin, Streams,
+    Writable, spawn,
 };
 use countersign_tools::MARKER;
 use sha2::{Digest as _, Sha256};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::net::UnixStream;
@@ -46,15 +46,9 @@ const TOO_LONG: [i32; 2] = [24, 9];
 pub(super) fn install(launcher: &LauncherPath) -> Result<Installed, OpenError> {
     let recipe = Recipe::of_filters();
     let files = Arc::new(expand(&recipe.files, &recipe.files_if_present).map_err(OpenError::Files)?);
-    let path = if *launcher == LauncherPath::this_program() {
-        std::fs::canonicalize(launcher.as_path())
-            .map_err(|source| ProgramError::Unreadable { path: launcher.as_path().to_owned(), source })
-    } else {
-        Ok(launcher.as_path().parent().unwrap_or(Path::new("/")).join(PROGRAM))
-    };
-    let program = path.and_then(|path| Program::open(PROGRAM, &path, &recipe.manifest));
+    let program = beside(launcher, PROGRAM).and_then(|path| Program::open(PROGRAM, &path, &recipe.manifest));
     let usable = program.map(|program| super::Usable { program, files }).map_err(|error| error.to_string());
-    Ok(Installed { recipe: Arc::new(recipe), usable })
+    Ok(Installed::found(recipe, usable))
 }
 
 /// Filters ready to run.
@@ -72,7 +66,7 @@ impl Filtering {
         if order.filters.is_empty() {
             return Ok(None);
         }
-        let usable = jail.filter.usable.clone().map_err(|reason| {
+        let usable = jail.filter.usable().clone().map_err(|reason| {
             RunFault::Program(ProgramError::NoCandidate { name: PROGRAM.to_owned(), reasons: vec![reason] })
         })?;
         let program = usable.program.clone();
@@ -85,13 +79,13 @@ impl Filtering {
 
     fn plan(&self) -> Plan {
         let inside = inside(Level::Strict, &self.usable.program);
-        let own = Mount { source: self.usable.program.file.clone(), target: inside.clone(), kind: MountKind::File };
+        let own = self.usable.program.mounts(Level::Strict, &inside);
         let files = self.usable.files.iter().map(|file| file.mount(Level::Strict));
         Plan {
             level: Level::Strict,
             argv: vec![inside, MARKER.to_owned(), self.chain.clone()],
             env: Environment::default(),
-            root: files.filter(|mount| mount.target != own.target).chain([own.clone()]).collect(),
+            root: files.filter(|mount| own.iter().all(|own| own.target != mount.target)).chain(own.clone()).collect(),
             files: Vec::new(),
             home: HOME.to_owned(),
             workdir: HOME.to_owned(),

@@ -1,9 +1,9 @@
 //! Follows a launcher to the job's end, and ends the job when it must end.
 //!
-//! **Invariant:** whatever the command does, the wait is bounded: asked to end, then killed, then its launcher killed,
-//! which takes the whole job along.
+//! **Invariant:** whatever the command does, the wait is bounded: interrupted, then everything inside asked to end, then
+//! killed, then its launcher killed, which takes the whole job along.
 
-use countersign_jail::{Applied, Exit, KILL, SetupError, Status, TERMINATE, parse};
+use countersign_jail::{Applied, Exit, INTERRUPT, KILL, SetupError, Status, TERMINATE, parse};
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -12,8 +12,25 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::time::{Instant, sleep_until};
 
-/// From being asked to end until being killed. A cancel has two seconds in all.
-const GRACE: Duration = Duration::from_millis(1_500);
+/// How long a command is waited for that is to end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the interrupt, which the command itself gets, until everything inside is asked to end: its time to clean up.
+    pub(super) interrupted: Duration,
+    /// From there until the kill.
+    pub(super) asked: Duration,
+}
+
+impl Patience {
+    /// A cancel has two seconds in all, and the worker may hear of it half a second late.
+    pub(super) const USUAL: Self = Self { interrupted: Duration::from_secs(1), asked: Duration::from_millis(500) };
+
+    /// For a program that is known to need longer to clean up.
+    pub(super) fn of(interrupt_seconds: Option<u64>) -> Self {
+        let longer = interrupt_seconds.map(|seconds| Self { interrupted: Duration::from_secs(seconds), ..Self::USUAL });
+        longer.unwrap_or(Self::USUAL)
+    }
+}
 
 /// From being killed until the launcher is not waited for any longer.
 const LAST: Duration = Duration::from_secs(5);
@@ -49,12 +66,22 @@ pub(super) struct Followed {
 #[derive(Clone, Copy)]
 enum Phase {
     Running,
+    Interrupted(Instant),
     Asked(Instant),
     Killed(Instant),
 }
 
 /// Reads records until the last one. `stop` says when and why the job is to be ended.
 pub(super) async fn follow(link: UnixStream, stop: impl Future<Output = Stop>) -> Followed {
+    follow_patiently(link, Patience::USUAL, stop).await
+}
+
+/// The same for a command that may need longer to clean up.
+pub(super) async fn follow_patiently(
+    link: UnixStream,
+    patience: Patience,
+    stop: impl Future<Output = Stop>,
+) -> Followed {
     let (records, mut orders) = link.into_split();
     let mut records = BufReader::new(records).lines();
     let mut stop = pin!(stop);
@@ -63,7 +90,7 @@ pub(super) async fn follow(link: UnixStream, stop: impl Future<Output = Stop>) -
     loop {
         let next = match phase {
             Phase::Running => None,
-            Phase::Asked(at) | Phase::Killed(at) => Some(at),
+            Phase::Interrupted(at) | Phase::Asked(at) | Phase::Killed(at) => Some(at),
         };
         tokio::select! {
             line = records.next_line() => match line.map(|line| line.map(|line| parse(&line))) {
@@ -78,9 +105,12 @@ pub(super) async fn follow(link: UnixStream, stop: impl Future<Output = Stop>) -
             },
             why = &mut stop, if followed.stop.is_none() => {
                 followed.stop = Some(why);
-                phase = order(&mut orders, TERMINATE, Phase::Asked(Instant::now() + GRACE)).await;
+                phase = order(&mut orders, INTERRUPT, Phase::Interrupted(Instant::now() + patience.interrupted)).await;
             }
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => match phase {
+                Phase::Interrupted(_) => {
+                    phase = order(&mut orders, TERMINATE, Phase::Asked(Instant::now() + patience.asked)).await;
+                }
                 Phase::Running | Phase::Asked(_) => {
                     phase = order(&mut orders, KILL, Phase::Killed(Instant::now() + LAST)).await;
                 }

@@ -4,23 +4,23 @@
 
 use super::LocalJail;
 use super::filter::Filtering;
-use super::follow::{End, Followed, Stop, follow};
+use super::follow::{End, Followed, Patience, Stop, follow_patiently};
 use super::order::{Order, Taking};
 use super::pump::{Budget, Finished, Place, Stream};
 use crate::egress::{Allowed, Proxy};
 use crate::folder::{JobFolder, Uid};
-use crate::kubeconfig;
-use crate::port::{Exit, Output, RunFault, StepOutput};
+use crate::material::{self, Surroundings};
+use crate::port::{Exit, Output, Ran, RunFault, StepOutput};
 use crate::program::Program;
-use crate::recipe::Credential;
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
 use countersign_core::outcome::Ending;
+use countersign_core::refusal::shown;
 use countersign_core::time::Clock;
 use countersign_jail::{
-    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Mount, MountKind, Plan,
-    PrivateFile, Stdin, Streams, Writable, spawn,
+    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Plan, PrivateFile, Stdin,
+    Streams, Writable, spawn,
 };
 use countersign_redact::Patterns;
 use countersign_secrets::Lease;
@@ -46,6 +46,9 @@ const FRESH: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(30);
 const DRAIN_STOPPED: Duration = Duration::from_millis(300);
 
+/// People are told when this part of the time is left: four fifths are used then.
+const LEFT_WHEN_TOLD: u32 = 5;
+
 /// The private folder inside a strict jail.
 pub(super) const HOME: &str = "/home/job";
 
@@ -56,6 +59,7 @@ const PROXY_PORT: u16 = 3128;
 pub(super) struct Job {
     on_record: OnRecord,
     order: Order,
+    ran: Ran,
     filtering: Option<Filtering>,
     pub(super) patterns: Patterns,
     files: Vec<PrivateFile>,
@@ -89,8 +93,9 @@ impl Job {
         out: Output,
     ) -> Result<Self, RunFault> {
         let program = order.usable.program.clone();
-        let checked = tokio::task::spawn_blocking(move || program.check()).await;
+        let checked = tokio::task::spawn_blocking(move || program.check().and_then(|()| program.digest())).await;
         checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
+        let ran = order.ran()?;
         let filtering = Filtering::prepare(jail, &order).await?;
         let patterns = Patterns::new(lease.known_secrets()).map_err(RunFault::Redaction)?;
         let uid = jail.uids.lend().ok_or(RunFault::Busy)?;
@@ -100,19 +105,27 @@ impl Job {
             Level::Nested | Level::Job | Level::None => path_text(&jail.run.fresh().map_err(RunFault::Prepare)?),
         };
         let own = jail.own.clone();
-        let (proxy, egress, port) = match &order.target {
+        let (proxy, egress, port) = match &order.way {
             None => (None, Egress::None, 0),
-            Some(target) => {
-                let allowed = Allowed { hosts: target.allowed.clone(), own };
+            Some(way) => {
+                let allowed = Allowed { hosts: way.hosts.clone(), plain: way.plain.clone(), own };
                 let proxy = Proxy::start(folder.path(), allowed).map_err(RunFault::Prepare)?;
                 let port = proxy_port(order.level).map_err(RunFault::Prepare)?;
                 let egress = Egress::Proxy { socket: proxy.socket().to_owned(), port };
                 (Some(proxy), egress, port)
             }
         };
-        let (files, env) = private(&order, lease, &home, port)?;
         let (wall, most) = (order.recipe.limits.wall(), order.recipe.limits.output_bytes());
         let wall = out.narrower.wall.map_or(wall, |narrower| narrower.min(wall));
+        let requester = on_record.warrant().requester();
+        let around = Surroundings {
+            home: &home,
+            proxy: port,
+            steps: &order.steps,
+            requester: &format!("{} [{}]", shown(&requester.name), requester.id),
+            seconds: wall.as_secs(),
+        };
+        let (files, env) = private(&order, lease, around)?;
         let output_limit = out.narrower.output_bytes.map_or(most, |narrower| narrower.min(most));
         let budget = Budget::new(output_limit);
         let (launcher, clock) = (jail.launcher.clone(), Arc::clone(&jail.clock));
@@ -120,6 +133,7 @@ impl Job {
         Ok(Self {
             on_record,
             order,
+            ran,
             filtering,
             patterns,
             files,
@@ -179,7 +193,7 @@ impl Job {
             output: Digest::of(b""),
             redactions: 0,
             steps: Vec::new(),
-            ran: self.order.ran(),
+            ran: self.ran.clone(),
             notes: Vec::new(),
         };
         Report { exit, hash: Sha256::new() }
@@ -201,7 +215,10 @@ impl Job {
         link.set_nonblocking(true).map_err(RunFault::Prepare)?;
         let link = UnixStream::from_std(link).map_err(RunFault::Prepare)?;
         let (mut out, mut err) = takers;
-        let (followed, all) = self.both(follow(link, self.stop()), pump(&mut out, &mut err, pipes, &self.budget)).await;
+        let patience = Patience::of(self.order.recipe.limits.interrupt_seconds);
+        let (followed, all) = self
+            .both(follow_patiently(link, patience, self.stop()), pump(&mut out, &mut err, pipes, &self.budget))
+            .await;
         if matches!(followed.end, End::Lost(_)) {
             kill(&launcher);
         }
@@ -247,13 +264,26 @@ impl Job {
         tokio::select! {
             () = self.out.cancel.cancelled() => Stop::Cancelled,
             () = self.budget.used_up() => Stop::OutputLimit,
-            () = sleep_until(self.deadline) => Stop::WallClock,
+            () = self.time() => Stop::WallClock,
         }
+    }
+
+    /// Until the time is over; says once, before, that most of it is.
+    async fn time(&self) {
+        let left = self.wall / LEFT_WHEN_TOLD;
+        if self.out.left.borrow().is_none() {
+            sleep_until(self.deadline.checked_sub(left).unwrap_or(self.deadline)).await;
+            self.out.left.send_replace(Some(left));
+        }
+        sleep_until(self.deadline).await;
     }
 
     fn sentence(&self, stop: Stop) -> String {
         match stop {
             Stop::Cancelled => "cancelled".into(),
+            Stop::WallClock if self.order.follows => {
+                format!("followed for {} s, which is as long as it may take", self.wall.as_secs())
+            }
             Stop::WallClock => format!("ended by the time limit of {} s", self.wall.as_secs()),
             Stop::OutputLimit => format!("ended by the output limit of {} bytes", self.output_limit),
         }
@@ -285,10 +315,13 @@ impl Job {
                 None
             }
             End::Exit(ended) => {
-                exit.ending = ending(followed.stop);
+                // What would go on for ever has done what was asked when its time is over.
+                let enough = self.order.follows && followed.stop == Some(Stop::WallClock);
+                exit.ending = if enough { Ending::Ran } else { ending(followed.stop) };
                 exit.notes.extend(ended.out_of_memory.then(|| "ended by the memory limit".to_owned()));
                 exit.notes.extend(ended.left_behind.iter().map(|path| format!("could not be removed: {path}")));
                 Some(match ended.end {
+                    _ if enough => 0,
                     CommandEnd::Code(code) => code,
                     CommandEnd::Signal(signal) => 128 + signal,
                 })
@@ -314,13 +347,15 @@ impl Job {
         let level = self.order.level;
         let program = &self.order.usable.program;
         let inside = inside(level, program);
-        let own = Mount { source: program.file.clone(), target: inside.clone(), kind: MountKind::File };
+        let own = program.mounts(level, &inside);
         let files = self.order.usable.files.iter().map(|file| file.mount(level));
+        let files = files.filter(|mount| !own.iter().any(|own| own.target == mount.target));
+        let fixed = program.with.iter().chain(argv.arguments()).cloned();
         Plan {
             level,
-            argv: std::iter::once(inside).chain(argv.arguments().iter().cloned()).collect(),
+            argv: std::iter::once(inside).chain(fixed).collect(),
             env: self.env.clone(),
-            root: files.filter(|mount| mount.target != own.target).chain([own.clone()]).collect(),
+            root: files.chain(own.iter().cloned()).collect(),
             files: self.files.clone(),
             home: self.home.clone(),
             workdir: self.home.clone(),
@@ -341,17 +376,9 @@ pub(super) struct Taken {
     late: bool,
 }
 
-/// Where the program stands inside the jail.
+/// Where the program stands inside the jail: the job's own `/tmp` and home lie over the host's.
 pub(super) fn inside(level: Level, program: &Program) -> String {
-    match level {
-        // The job's own `/tmp` and home lie over the host's and would hide it.
-        Level::Strict if ["/tmp", HOME].iter().any(|own| program.path.starts_with(own)) => {
-            format!("/opt/countersign/{}", program.name)
-        }
-        Level::Strict => path_text(&program.path),
-        // Without a root of its own a file has its real name.
-        Level::Nested | Level::Job | Level::None => path_text(&program.file),
-    }
+    program.inside(level, &["/tmp", HOME])
 }
 
 /// Whether the next step may run.
@@ -370,17 +397,18 @@ const fn ending(stop: Option<Stop>) -> Ending {
 }
 
 /// The files and variables made for this job alone.
-fn private(order: &Order, lease: &Lease, home: &str, port: u16) -> Result<(Vec<PrivateFile>, Environment), RunFault> {
+fn private(
+    order: &Order,
+    lease: &Lease,
+    around: Surroundings<'_>,
+) -> Result<(Vec<PrivateFile>, Environment), RunFault> {
     let mut env = order.recipe.env.clone();
-    env.insert("HOME".into(), home.to_owned());
-    let (Credential::Kubeconfig, Some(target)) = (order.recipe.credential, &order.target) else {
-        return Ok((Vec::new(), Environment(env)));
-    };
+    let private = material::render(order.recipe.credential, order.target.as_ref(), lease, around);
     let fault = || RunFault::Material { program: order.usable.program.name.clone(), class: lease.class() };
-    let content = kubeconfig::render(target, lease.material(), port).ok_or_else(fault)?;
-    let path = format!("{home}/kubeconfig");
-    env.insert("KUBECONFIG".into(), path.clone());
-    Ok((vec![PrivateFile { path, content }], Environment(env)))
+    let private = private.ok_or_else(fault)?;
+    env.insert("HOME".into(), around.home.to_owned());
+    env.extend(private.env);
+    Ok((private.files, Environment(env)))
 }
 
 pub(super) fn limits(of: &crate::recipe::Limits) -> Limits {

@@ -4,15 +4,16 @@
 //! version cannot do is refused, never left out.
 
 use super::{Installed, Known, Usable, level, profile_digest};
+use crate::hosts;
 use crate::port::{Ran, RunFault};
 use crate::program::ProgramError;
 use crate::recipe::{Credential, EgressRule, Recipe};
-use crate::target::Target;
+use crate::target::{Endpoint, HostPort, Target};
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::{Argv, Tool};
 use countersign_core::warrant::Warrant;
 use countersign_jail::Level;
-use countersign_secrets::{Lease, Material};
+use countersign_secrets::{Lease, Material, TargetKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +39,18 @@ pub(super) struct Order {
     /// What the output goes through; never that of a preview, which is read and not shown.
     pub(super) filters: Vec<Argv>,
     pub(super) target: Option<Target>,
+    pub(super) way: Option<Way>,
+    /// Whether the command shows what happens until it is ended.
+    pub(super) follows: bool,
+}
+
+/// The way out of the jail.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Where the job may connect to.
+    pub(super) hosts: Vec<HostPort>,
+    /// Where it may speak HTTP without TLS.
+    pub(super) plain: Vec<HostPort>,
 }
 
 impl Order {
@@ -52,19 +65,23 @@ impl Order {
         if !found.recipe.isolation.contains(&isolation) {
             return Err(RunFault::Isolation { program: name.to_owned(), level: isolation });
         }
-        let usable = found.usable.clone().map_err(|reason| {
-            RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
-        })?;
         let parts = warrant.command().parts();
         let filters = if warrant.is_dry() { Vec::new() } else { parts.filters.clone() };
         let steps = warrant.steps();
         if steps.is_empty() {
             return Err(RunFault::NoPreview);
         }
-        let target = match found.recipe.egress {
-            EgressRule::None => None,
-            EgressRule::Target => Some(target_of(warrant, known).ok_or(RunFault::NoTarget)?),
+        let (target, way) = match found.recipe.egress {
+            EgressRule::None => (None, None),
+            EgressRule::Target => {
+                let target = target_of(warrant, known).ok_or(RunFault::NoTarget)?;
+                let way = Way::of(&target, &steps)?;
+                (Some(target), Some(way))
+            }
         };
+        let usable = found.usable().clone().map_err(|reason| {
+            RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
+        })?;
         Ok(Self {
             recipe: Arc::clone(&found.recipe),
             usable,
@@ -77,6 +94,8 @@ impl Order {
             },
             filters,
             target,
+            way,
+            follows: !warrant.is_dry() && follows(warrant.command().argv()),
         })
     }
 
@@ -92,20 +111,26 @@ impl Order {
         if lease.class() != warrant.credential() {
             return Err(RunFault::OtherLease("it is of another class"));
         }
-        if lease.target() != warrant.command().action().scope.target.as_deref() {
+        if lease.key() != TargetKey::of(warrant).as_ref() {
             return Err(RunFault::OtherLease("it is for another target"));
         }
         let empty = matches!(lease.material(), Material::None);
-        if empty == (self.recipe.credential == Credential::None) {
+        let fits = match self.recipe.credential {
+            Credential::None => empty,
+            // A target of a driver may ask nobody who they are; the catalog says so.
+            Credential::Job => true,
+            Credential::Kubeconfig | Credential::AwsFiles | Credential::GoogleToken => !empty,
+        };
+        if fits {
             return Ok(());
         }
         Err(RunFault::Material { program: self.usable.program.name.clone(), class: lease.class() })
     }
 
-    pub(super) fn ran(&self) -> Ran {
+    pub(super) fn ran(&self) -> Result<Ran, RunFault> {
         let program = &self.usable.program;
-        let (path, digest) = (program.path.clone(), program.digest);
-        Ran { program: path, digest, profile: profile_digest(self.level), applied: None }
+        let (path, digest) = (program.path.clone(), program.digest().map_err(RunFault::Program)?);
+        Ok(Ran { program: path, digest, profile: profile_digest(self.level), applied: None })
     }
 }
 
@@ -119,7 +144,44 @@ fn program_of<'a>(tool: &'a Tool, known: &'a Known) -> Result<&'a str, RunFault>
     }
 }
 
+/// Flags with which kubectl goes on until it is ended, as canonical argv has them.
+const FOLLOWING: [(&str, &[&str]); 3] =
+    [("logs", &["--follow"]), ("get", &["--watch", "--watch-only"]), ("events", &["--watch"])];
+
+fn follows(argv: &Argv) -> bool {
+    let verb = argv.arguments().first().map(String::as_str);
+    let known = FOLLOWING.iter().find(|(known, _)| argv.program() == "kubectl" && Some(*known) == verb);
+    known.is_some_and(|(_, flags)| argv.arguments().iter().any(|one| flags.contains(&one.as_str())))
+}
+
 fn target_of(warrant: &Warrant, known: &Known) -> Option<Target> {
-    let name = warrant.command().action().scope.target.as_deref()?;
-    known.targets.get(name).cloned()
+    known.targets.get(&TargetKey::of(warrant)?).cloned()
+}
+
+impl Way {
+    /// To where these steps lead, and nowhere else.
+    fn of(target: &Target, steps: &[Argv]) -> Result<Self, RunFault> {
+        let (endpoint, hosts): (_, Option<Vec<_>>) = match target {
+            Target::Cluster(cluster) => {
+                return Ok(Self { hosts: cluster.allowed.clone(), plain: Vec::new() });
+            }
+            Target::Profile(it) => {
+                (&it.endpoint, steps.iter().map(|step| hosts::aws::hosts(step, &it.account)).collect())
+            }
+            Target::Project(it) => (&it.endpoint, steps.iter().map(hosts::gcloud::hosts).collect()),
+            Target::Alertmanager(it) => return Ok(Self::to(&it.endpoint)),
+        };
+        if let Some(endpoint) = endpoint {
+            return Ok(Self::to(endpoint));
+        }
+        let hosts = hosts.ok_or(RunFault::NotAvailable("the service of this command in this place"))?;
+        Ok(Self { hosts: hosts.concat(), plain: Vec::new() })
+    }
+
+    /// To one address.
+    fn to(endpoint: &Endpoint) -> Self {
+        let at = vec![endpoint.at().clone()];
+        let (hosts, plain) = if endpoint.is_plain() { (Vec::new(), at) } else { (at, Vec::new()) };
+        Self { hosts, plain }
+    }
 }

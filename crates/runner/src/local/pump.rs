@@ -23,8 +23,9 @@ const MOST_STDOUT: usize = 8 << 20;
 /// What is kept of its standard error; the rest is dropped.
 const MOST_STDERR: usize = 64 << 10;
 
-/// How long a reader may take for the last chunk.
+/// How long a reader may take for the last chunk, and when the command was ended.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_WHEN_CUT: Duration = Duration::from_millis(300);
 
 /// Bytes of raw output all steps of a job may write together. When they are used up, the job is ended.
 #[derive(Debug)]
@@ -114,8 +115,10 @@ impl Stream {
     /// the beginning of a secret whose end was cut off, and is dropped.
     pub(super) async fn finish(self, whole: bool, budget: &Budget) -> Finished {
         let Self { redactor, mut delivery } = self;
-        let (rest, counts) = redactor.finish();
-        if whole && !delivery.cut && timeout(PATIENCE, delivery.take(rest, budget)).await.is_err() {
+        let whole = whole && !delivery.cut;
+        let (rest, counts) = if whole { redactor.finish() } else { redactor.cut() };
+        let patience = if whole { PATIENCE } else { PATIENCE_WHEN_CUT };
+        if timeout(patience, delivery.take(rest, budget)).await.is_err() {
             delivery.cut = true;
         }
         let kept = match delivery.place {

@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** a map is read only through [`Reader::fields`], which refuses unknown and duplicate keys.
 
+use super::candidate::{needs_at, without_place};
 use super::yaml::{self, Mark, Node, Value};
-use super::{Credential, EgressRule, Limits, Recipe};
+use super::{Candidate, Credential, EgressRule, Limits, Recipe};
 use crate::problem::{Problem, Problems};
 use countersign_core::digest::Digest;
 use countersign_core::refusal::{is_deceptive, shown};
@@ -36,8 +37,30 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("output_mib", 1, 1_024),
 ];
 
+/// How long an interrupted program is waited for; most need no more than everybody has.
+const INTERRUPT: (&str, u64, u64) = ("interrupt_seconds", 1, 600);
+
+/// The keys of a program that is more than one file.
+const PARTS: &[&str] = &["at", "run", "with", "entry", "trees", "files"];
+
 /// The variables the runner makes itself.
-const OWN_VARIABLES: &[&str] = &["HOME", "KUBECONFIG"];
+const OWN_VARIABLES: &[&str] = &[
+    "HOME",
+    "KUBECONFIG",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
+    "CLOUDSDK_CONFIG",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "COUNTERSIGN_JOB",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
+/// Beginnings of variables that make a program load code, or say where it finds its parts: of the dynamic linker and of
+/// Python (python(1), ENVIRONMENT VARIABLES).
+const LOADS_CODE: &[&str] = &["LD_", "GLIBC_TUNABLES", "PYTHON"];
 
 type Fields<'n> = BTreeMap<&'n str, &'n Node>;
 
@@ -74,22 +97,16 @@ impl Reader<'_> {
         let files_if_present = fields.get("files_if_present").map_or_else(|| Some(Vec::new()), |node| self.globs(node));
         let env = fields.get("env").map_or_else(|| Some(BTreeMap::new()), |node| self.env(node));
         let credential = self.required(root, &fields, "credential");
-        let credential = credential
-            .and_then(|node| self.word(node, &[("none", Credential::None), ("kubeconfig", Credential::Kubeconfig)]));
+        let credential = credential.and_then(|node| self.word(node, &Credential::ALL));
         let egress = self.required(root, &fields, "egress");
         let egress =
             egress.and_then(|node| self.word(node, &[("none", EgressRule::None), ("target", EgressRule::Target)]));
         let isolation = self.required(root, &fields, "isolation").and_then(|node| self.levels(node));
         let limits = self.required(root, &fields, "limits").and_then(|node| self.limits(node));
-        match (credential, egress) {
-            (Some(Credential::Kubeconfig), Some(EgressRule::None))
-            | (Some(Credential::None), Some(EgressRule::Target)) => {
-                self.note(
-                    root.at,
-                    "`credential: kubeconfig` and `egress: target` go together: the one names the other's proxy",
-                );
-            }
-            _ => {}
+        if let (Some(credential), Some(egress)) = (credential, egress)
+            && (credential == Credential::None) != (egress == EgressRule::None)
+        {
+            self.note(root.at, "a credential and `egress: target` go together: the one names the other's proxy");
         }
         Some(Recipe {
             programs: programs?,
@@ -182,7 +199,7 @@ impl Reader<'_> {
         found
     }
 
-    fn programs(&mut self, node: &Node) -> Option<BTreeMap<String, Vec<PathBuf>>> {
+    fn programs(&mut self, node: &Node) -> Option<BTreeMap<String, Vec<Candidate>>> {
         let entries = self.map(node, "programs")?;
         if entries.is_empty() {
             self.note(node.at, "name at least one program");
@@ -194,10 +211,46 @@ impl Reader<'_> {
                 self.note(at, format!("`{}` is not a name for a program", shown(name)));
             }
             let candidates = self.list(node)?;
-            let paths = candidates.iter().filter_map(|candidate| self.path(candidate)).collect();
-            programs.insert(name.to_owned(), paths);
+            let candidates = candidates.iter().filter_map(|candidate| self.candidate(candidate)).collect();
+            programs.insert(name.to_owned(), candidates);
         }
         Some(programs)
+    }
+
+    /// A file, or a map of what belongs together.
+    fn candidate(&mut self, node: &Node) -> Option<Candidate> {
+        if !matches!(node.value, Value::Map(_)) {
+            return Some(Candidate::file(self.path(node)?.to_string_lossy()));
+        }
+        let fields = self.fields(node, "a program", PARTS)?;
+        let at = fields.get("at").and_then(|node| self.path(node));
+        let run = self.required(node, &fields, "run").and_then(|node| self.placed(node, at.is_some()));
+        let entry = fields.get("entry").map(|node| self.placed(node, at.is_some()));
+        let mut texts = |key: &str| {
+            let items = fields.get(key).and_then(|node| self.list(node)).unwrap_or_default();
+            items.iter().filter_map(|item| self.placed(item, at.is_some())).collect()
+        };
+        let (trees, files): (Vec<String>, Vec<String>) = (texts("trees"), texts("files"));
+        let mut with = Vec::new();
+        if let Some(node) = fields.get("with") {
+            with.extend(self.list(node)?.iter().filter_map(|item| self.text(item)).map(str::to_owned));
+        }
+        Some(Candidate { at, run: run?, with, entry: entry.flatten(), trees, files })
+    }
+
+    /// An absolute path or pattern, or one below a place.
+    fn placed(&mut self, node: &Node, has_at: bool) -> Option<String> {
+        let text = self.text(node)?;
+        if needs_at(text) && !has_at {
+            self.note(node.at, "`{at}` is the folder of the installation: write `at: /…` beside it");
+        }
+        let rest = without_place(text);
+        // The place itself: nothing is left of it.
+        if !(is_plain(rest) || rest.is_empty()) {
+            let message = format!("`{}` is not an absolute path without `.`, `..` and doubled slashes", shown(text));
+            self.note(node.at, message);
+        }
+        Some(text.to_owned())
     }
 
     fn path(&mut self, node: &Node) -> Option<PathBuf> {
@@ -270,7 +323,7 @@ impl Reader<'_> {
     }
 
     fn limits(&mut self, node: &Node) -> Option<Limits> {
-        let names: Vec<&str> = LIMITS.iter().map(|(name, _, _)| *name).collect();
+        let names: Vec<&str> = LIMITS.iter().map(|(name, _, _)| *name).chain([INTERRUPT.0]).collect();
         let fields = self.fields(node, "limits", &names)?;
         let mut values = BTreeMap::new();
         for &(name, min, max) in LIMITS {
@@ -282,6 +335,15 @@ impl Reader<'_> {
                 _ => self.note(found.at, format!("`{name}` is a whole number from {min} to {max}")),
             }
         }
+        let (name, min, max) = INTERRUPT;
+        let interrupt_seconds = match fields.get(name).map(|node| (node.at, &node.value)) {
+            None => None,
+            Some((_, Value::Whole(value))) if (min..=max).contains(value) => Some(*value),
+            Some((at, _)) => {
+                self.note(at, format!("`{name}` is a whole number from {min} to {max}"));
+                None
+            }
+        };
         let of = |name| values.get(name).copied();
         Some(Limits {
             wall_seconds: of("wall_seconds")?,
@@ -292,6 +354,7 @@ impl Reader<'_> {
             file_mib: of("file_mib")?,
             tmp_mib: of("tmp_mib")?,
             output_mib: of("output_mib")?,
+            interrupt_seconds,
         })
     }
 }
@@ -304,10 +367,10 @@ fn is_plain(text: &str) -> bool {
 
 /// Names whose meaning a file must not give: they load code, or the runner sets them.
 fn forbidden_variable(name: &str) -> Option<&'static str> {
-    if OWN_VARIABLES.contains(&name) {
+    if OWN_VARIABLES.contains(&name.to_ascii_uppercase().as_str()) {
         return Some("is set by the runner for each job");
     }
-    if name.starts_with("LD_") || name == "GLIBC_TUNABLES" {
+    if LOADS_CODE.iter().any(|begin| name.starts_with(begin)) {
         return Some("would load code into the program");
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';

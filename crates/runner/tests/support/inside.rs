@@ -8,6 +8,7 @@ use std::time::Duration;
 pub(crate) fn act(arguments: &[String]) {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
+        ["as", tool @ ..] => stand_in(tool),
         ["environment"] => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
         ["read", paths @ ..] => paths.iter().for_each(|path| read(path)),
         ["connect", addresses @ ..] => addresses.iter().for_each(|address| connect(address)),
@@ -16,6 +17,17 @@ pub(crate) fn act(arguments: &[String]) {
         ["bomb", kind] => bomb(kind),
         ["plant", to, places @ ..] => places.iter().for_each(|place| plant(to, place)),
         other => panic!("unknown attack {other:?}"),
+    }
+}
+
+/// What a tool is given: its arguments, its environment, and the files that variables name.
+fn stand_in(arguments: &[&str]) {
+    println!("argv {}", arguments.join(" "));
+    for (name, value) in std::env::vars() {
+        println!("env {name}={value}");
+        if let Ok(text) = std::fs::read_to_string(&value) {
+            text.lines().for_each(|line| println!("file {name} {line}"));
+        }
     }
 }
 

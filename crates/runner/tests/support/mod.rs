@@ -27,11 +27,11 @@ use countersign_core::tier::{Isolation, Mode};
 use countersign_core::time::Clock;
 use countersign_core::warrant::{Checked, CredentialClass};
 use countersign_jail::LauncherPath;
-use countersign_runner::recipe::Recipe;
-use countersign_runner::target::{Target, Targets};
+use countersign_runner::recipe::{Candidate, Recipe};
+use countersign_runner::target::{Cluster, Target, Targets};
 use countersign_runner::{Exit, Known, LocalJail, Narrower, Output, OwnServices, RunFault, Runner as _, Settings};
 use countersign_secrets::{
-    Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, WallLimits,
+    Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, TargetKey, TargetKind, WallLimits,
 };
 use policy::{OpenPolicy, POOL, requester};
 use std::collections::BTreeMap;
@@ -46,6 +46,10 @@ const DEPLOYMENT: &str = "test";
 
 /// The token of every lease; long enough to be looked for.
 pub(crate) const TOKEN: &str = "countersign-test-token-0123456789";
+
+/// The keys of every lease for an AWS account.
+pub(crate) const AWS_KEYS: &str =
+    r#"{"Version":1,"AccessKeyId":"AKIATEST00000000TEST","SecretAccessKey":"secret-of-the-tests/0123456789+abcdef"}"#;
 
 /// The argument that makes this program the command inside a jail.
 pub(crate) const INSIDE: &str = "__inside";
@@ -104,24 +108,42 @@ impl World {
     }
 
     pub(crate) async fn with_clock(allowed: &[String], clock: Arc<dyn Clock>) -> Self {
-        let target = Target {
+        let cluster = Cluster {
             address: "https://127.0.0.1:1".into(),
             ca_pem: None,
             allowed: allowed.iter().map(|text| text.parse().unwrap()).collect(),
         };
-        let tests = |path: &Path| {
-            // A copy, so that nobody can change the program while the tests run, whatever the build folder's modes are.
-            let own = path.join("inside");
-            std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
-            Recipe::parse("tests.yaml", &recipe(&own)).unwrap()
-        };
-        Self::build(target, clock, tests).await
+        let tests = |path: &Path| (Recipe::parse("tests.yaml", &recipe(&own_copy(path))).unwrap(), BTreeMap::new());
+        Self::build(Target::Cluster(cluster), clock, tests).await
     }
 
     /// A world with kubectl, whose target this is.
-    pub(crate) async fn with_kubectl(target: Target) -> Self {
-        let kubectl = |_: &Path| shipped("kubectl");
-        Self::build(target, Arc::new(SystemClock), kubectl).await
+    pub(crate) async fn with_kubectl(cluster: Cluster) -> Self {
+        let kubectl = |_: &Path| (shipped("kubectl"), BTreeMap::new());
+        Self::build(Target::Cluster(cluster), Arc::new(SystemClock), kubectl).await
+    }
+
+    /// A world where this very program is the tool of this name, with the shipped recipe.
+    pub(crate) async fn with_stand_in(tool: &str, target: Target) -> Self {
+        let second = |path: &Path| {
+            let own = Candidate::file(own_copy(path).to_string_lossy());
+            let own = Candidate { with: vec![INSIDE.into(), "as".into()], ..own };
+            let mut recipe = shipped(tool);
+            recipe.programs = BTreeMap::from([(tool.to_owned(), vec![own])]);
+            recipe.files_if_present.push("/lib/*-linux-gnu/libgcc_s.so.*".into());
+            (recipe, BTreeMap::new())
+        };
+        Self::build(target, Arc::new(SystemClock), second).await
+    }
+
+    /// A world with the real tool of this name, from the folder of its installation.
+    pub(crate) async fn with_tool(tool: &str, target: Target, place: PathBuf) -> Self {
+        Self::with_recipe(shipped(tool), target, BTreeMap::from([(tool.to_owned(), place)])).await
+    }
+
+    /// A world with this recipe, and its programs at these places.
+    pub(crate) async fn with_recipe(recipe: Recipe, target: Target, places: BTreeMap<String, PathBuf>) -> Self {
+        Self::build(target, Arc::new(SystemClock), |_: &Path| (recipe, places)).await
     }
 
     /// The same, where everything is decided for level `nested`.
@@ -129,7 +151,11 @@ impl World {
         Self::new(allowed).await.at(Isolation::Nested)
     }
 
-    async fn build(target: Target, clock: Arc<dyn Clock>, second: impl FnOnce(&Path) -> Recipe) -> Self {
+    async fn build(
+        target: Target,
+        clock: Arc<dyn Clock>,
+        second: impl FnOnce(&Path) -> (Recipe, BTreeMap<String, PathBuf>),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let tasks = TaskTracker::new();
@@ -143,7 +169,9 @@ impl World {
         let verifier = Verifier::new(root, DEPLOYMENT);
         let sealer = |name| keys::load_sealer(&path.join("keys"), name, DEPLOYMENT).unwrap();
         let log = open_log(path, sealer("worker"), verifier.clone(), &clock, &tasks).await;
-        let jail = LocalJail::open(settings(path, Arc::clone(&clock), second(path))).unwrap();
+        let (second, programs) = second(path);
+        let settings = Settings { programs, ..settings(path, Arc::clone(&clock), second) };
+        let jail = LocalJail::open(settings).unwrap();
         jail.learn(known(&jail, target));
         if !container::is_around_us() {
             jail.probe(Isolation::Strict).unwrap();
@@ -296,6 +324,13 @@ pub(crate) fn job_users() -> std::ops::Range<u32> {
     first..first + 16
 }
 
+/// A copy of this program, so that nobody can change it while the tests run, whatever the build folder's modes are.
+fn own_copy(path: &Path) -> PathBuf {
+    let own = path.join("inside");
+    std::fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
+    own
+}
+
 /// A recipe with a shell and with this very program, both with a credential and a way out.
 fn recipe(own: &Path) -> String {
     format!(
@@ -324,25 +359,41 @@ limits:
 fn known(jail: &LocalJail, target: Target) -> Known {
     let names: Vec<String> = jail.programs().map(|program| program.name.clone()).collect();
     Known {
-        targets: Targets::from([("demo".to_owned(), target)]),
+        targets: Targets::from([(TargetKey::new(kind_of(&target), "demo"), target)]),
         commands: names.into_iter().map(|name| (name.clone(), name)).collect(),
     }
 }
 
 /// The programs with a credential have a target; those of coreutils have neither.
 fn scope(program: &str) -> Scope {
-    let target = matches!(program, "sh" | "inside" | "kubectl").then(|| "demo".to_owned());
+    let target = matches!(program, "sh" | "inside" | "kubectl" | "aws" | "gcloud").then(|| "demo".to_owned());
     Scope { target, ..Scope::default() }
+}
+
+const fn kind_of(target: &Target) -> TargetKind {
+    match target {
+        Target::Cluster(_) => TargetKind::Cluster,
+        Target::Profile(_) => TargetKind::Profile,
+        Target::Project(_) => TargetKind::Project,
+        Target::Alertmanager(_) => TargetKind::Alertmanager,
+    }
 }
 
 fn credentials() -> StaticConfig {
     let classes = [CredentialClass::Read, CredentialClass::Preview];
-    let token = || Credential::BearerToken("env:TOKEN".parse::<Reference>().unwrap());
+    let from = |name: &str| name.parse::<Reference>().unwrap();
+    let of_class = |class| {
+        [
+            ((TargetKey::cluster("demo"), class), Credential::BearerToken(from("env:TOKEN"))),
+            ((TargetKey::new(TargetKind::Profile, "demo"), class), Credential::Aws(from("env:AWS"))),
+            ((TargetKey::new(TargetKind::Project, "demo"), class), Credential::AccessToken(from("env:TOKEN"))),
+        ]
+    };
     StaticConfig {
-        credentials: classes.into_iter().map(|class| (("demo".to_owned(), class), token())).collect(),
+        credentials: classes.into_iter().flat_map(of_class).collect(),
         without_credential: shipped("printf").programs.into_keys().collect(),
         wall: WallLimits { default: Duration::from_mins(1), by_tool: BTreeMap::new() },
-        environment: BTreeMap::from([("TOKEN".to_owned(), TOKEN.into())]),
+        environment: BTreeMap::from([("TOKEN".to_owned(), TOKEN.into()), ("AWS".to_owned(), AWS_KEYS.into())]),
     }
 }
 

@@ -1,9 +1,14 @@
 //! What the static broker gives, and what it does not.
 
 use super::*;
+use crate::lease::handle;
+use crate::reference::Reference;
+use countersign_core::id::InvocationId;
 use countersign_core::id::Origin;
 use countersign_core::refusal::Code;
 use countersign_core::time::Timestamp;
+use countersign_core::warrant::Errand;
+use secrecy::ExposeSecret as _;
 
 #[derive(Debug)]
 struct At(Timestamp);
@@ -30,11 +35,11 @@ fn broker() -> StaticBroker {
     let certificate = |key: &str| Recipe::ClientCertificate { certificate: env("CERT"), key: env(key) };
     let config = StaticConfig {
         credentials: BTreeMap::from([
-            (("prod".to_owned(), CredentialClass::Read), token("READ")),
-            (("prod".to_owned(), CredentialClass::Change), token("TWO_LINES")),
-            (("prod".to_owned(), CredentialClass::Destructive), token("NOT_SET")),
-            (("dev".to_owned(), CredentialClass::Read), certificate("KEY")),
-            (("dev".to_owned(), CredentialClass::Change), certificate("READ")),
+            ((TargetKey::cluster("prod"), CredentialClass::Read), token("READ")),
+            ((TargetKey::cluster("prod"), CredentialClass::Change), token("TWO_LINES")),
+            ((TargetKey::cluster("prod"), CredentialClass::Destructive), token("NOT_SET")),
+            ((TargetKey::cluster("dev"), CredentialClass::Read), certificate("KEY")),
+            ((TargetKey::cluster("dev"), CredentialClass::Change), certificate("READ")),
         ]),
         without_credential: BTreeSet::from(["tail-log".to_owned()]),
         wall: WallLimits {
@@ -57,8 +62,11 @@ fn need(tool: &str, target: Option<&str>, class: CredentialClass) -> Need {
         invocation: InvocationId::derive(origin, Timestamp::from_millis(0)),
         errand: Errand::Run,
         tool: tool.to_owned(),
+        key: target.map(TargetKey::cluster),
         target: target.map(str::to_owned),
         class,
+        pool: "main".to_owned(),
+        principal: "ann@example.com".to_owned(),
     }
 }
 
@@ -135,5 +143,5 @@ async fn a_tool_without_credential_gets_an_empty_lease() {
     assert!(matches!(lease.material(), Material::None));
     assert!(lease.known_secrets().is_empty());
     broker().revoke(lease).await.unwrap();
-    assert!(broker().sweep(&BTreeSet::new()).await.unwrap().is_empty());
+    assert!(broker().sweep("main", &BTreeSet::new()).await.unwrap().is_empty());
 }

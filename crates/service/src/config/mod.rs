@@ -5,6 +5,7 @@
 
 mod audit;
 mod environment;
+mod issuers;
 mod mask;
 mod read;
 mod read_audit;
@@ -219,6 +220,72 @@ pub struct Worker {
     pub uids: Range<u32>,
     /// Programs at other places than their recipes say.
     pub programs: BTreeMap<String, PathBuf>,
+    /// What it asks for credentials with.
+    pub issuers: Issuers,
+}
+
+/// What a worker asks for credentials with; what it has no means for it does not issue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Issuers {
+    /// Its own token in each cluster it may mint in.
+    pub clusters: Vec<ClusterMinter>,
+    /// How it reaches Vault.
+    pub vault: Option<Vault>,
+    /// Address of AWS's token service; the region's own if absent.
+    pub sts: Option<String>,
+    /// Address of Google's IAM credentials API, if not the public one.
+    pub iam_credentials: Option<String>,
+    /// Address of Google's token endpoint, if not the public one.
+    pub oauth2: Option<String>,
+    /// The authority of these three addresses, a PEM file; the system's if absent.
+    pub ca: Option<PathBuf>,
+}
+
+/// A worker's own token in a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterMinter {
+    /// Catalog name of the cluster.
+    pub cluster: String,
+    /// Where the token is.
+    pub token: SecretReference,
+}
+
+/// How a worker reaches Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vault {
+    /// Its address.
+    pub address: String,
+    /// A PEM file with its authority; the system's if absent.
+    pub ca: Option<PathBuf>,
+    /// Its namespace, where it has some.
+    pub namespace: Option<String>,
+    /// Who the worker is.
+    pub login: VaultLogin,
+    /// A kv engine and a folder in it, where the tokens of running commands are noted.
+    pub journal: Option<(String, String)>,
+}
+
+/// Who a worker is to Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VaultLogin {
+    /// A role with a secret.
+    AppRole {
+        /// Where the method is mounted.
+        mount: String,
+        /// The role's id.
+        role_id: String,
+        /// Where its secret is.
+        secret_id: SecretReference,
+    },
+    /// The pod's service account.
+    Kubernetes {
+        /// Where the method is mounted.
+        mount: String,
+        /// The role.
+        role: String,
+        /// The file with the account's token.
+        jwt: PathBuf,
+    },
 }
 
 impl Config {

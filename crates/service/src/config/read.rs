@@ -6,8 +6,8 @@
 use super::environment::{self, Environment, Override};
 use super::mask;
 use super::{
-    Config, Format, KeyFiles, Keys, Level, Log, Part, PolicyFiles, Queue, Redis, RedisAddress, SecretReference, Slack,
-    Worker,
+    Config, Format, Issuers, KeyFiles, Keys, Level, Log, Part, PolicyFiles, Queue, Redis, RedisAddress,
+    SecretReference, Slack, Worker,
 };
 use countersign_policy::reader::{Fields, Reader, suggestion};
 use countersign_policy::yaml::{self, Node, Value};
@@ -333,7 +333,7 @@ impl Reading<'_, '_> {
     }
 
     fn worker(&mut self, node: &Node) -> Option<Worker> {
-        let keys = ["pools", "name", "at_once", "lease", "launcher", "jobs", "uids", "programs"];
+        let keys = ["pools", "name", "at_once", "lease", "launcher", "jobs", "uids", "programs", "issuers"];
         let own = self.reader.fields(node, "`worker`", &keys, &[])?;
         let pools = self.reader.required(&own, "pools", "`worker`").and_then(|node| {
             let items = self.reader.one_or_more(node, "`worker.pools`");
@@ -350,6 +350,7 @@ impl Reading<'_, '_> {
             let one = |(key, node): (&yaml::Key, &Node)| Some((key.text.clone(), self.path_of(node, "a program")?));
             entries.into_iter().map(one).collect::<Option<Vec<_>>>()
         });
+        let issuers = own.of("issuers").map_or(Some(Issuers::default()), |node| self.issuers(node));
         let (first, last) = uids?;
         Some(Worker {
             pools: pools?,
@@ -360,6 +361,7 @@ impl Reading<'_, '_> {
             jobs: jobs?,
             uids: first..last + 1,
             programs: programs?.into_iter().collect(),
+            issuers: issuers?,
         })
     }
 

@@ -3,7 +3,7 @@
 mod places;
 
 use super::environment::{KEYS, variables};
-use super::{Config, Environment, Format, Level, Part, Queue, RedisAddress, SecretReference};
+use super::{Config, Environment, Format, Level, Part, Queue, RedisAddress, SecretReference, VaultLogin};
 use countersign_policy::{Problems, Source};
 use expect_test::expect;
 use std::path::Path;
@@ -238,4 +238,32 @@ fn a_secret_is_read_from_where_it_is() {
     for bad in ["s3cret", "file:etc/x", "file:/a/../b", "env:", "env:1A", "env:A-B", "File:/a", ""] {
         assert!(SecretReference::parse(bad).is_none(), "{bad}");
     }
+}
+
+#[test]
+fn a_worker_says_what_it_asks_for_credentials_with() {
+    let issuers = "issuers: { clusters: { dev: { token: file:/etc/minter } }, sts: \"http://127.0.0.1:4566\", vault: { address: \"https://vault:8200\", namespace: team, journal: kv/leases/main, app_role: { role_id: r, secret_id: env:S } } }";
+    let with = |issuers: &str| worker().replace("jobs: /run/jobs }", &format!("jobs: /run/jobs, {issuers} }}"));
+    let own = read(Part::Worker, &with(issuers)).unwrap().worker().issuers.clone();
+    assert_eq!(own.clusters[0].cluster, "dev");
+    assert_eq!(own.sts.as_deref(), Some("http://127.0.0.1:4566"));
+    let vault = own.vault.unwrap();
+    assert_eq!(vault.journal, Some(("kv".to_owned(), "leases/main".to_owned())));
+    let secret_id = SecretReference::Env("S".into());
+    assert_eq!(vault.login, VaultLogin::AppRole { mount: "approle".into(), role_id: "r".into(), secret_id });
+    let pod = "issuers: { vault: { address: \"https://v\", kubernetes: { role: worker } } }";
+    let vault = read(Part::Worker, &with(pod)).unwrap().worker().issuers.vault.clone().unwrap();
+    assert!(matches!(vault.login, VaultLogin::Kubernetes { mount, .. } if mount == "kubernetes"));
+
+    let plain = problems(
+        Part::Worker,
+        &with("issuers: { sts: \"http://sts.example\", clusters: { dev: { token: hunter2 } } }"),
+    );
+    assert!(plain.contains("a secret is named by a reference, never written here"), "{plain}");
+    assert!(!plain.contains("hunter2"), "{plain}");
+    let plain = problems(Part::Worker, &with("issuers: { sts: \"http://sts.example\" }"));
+    assert!(plain.contains("this is not the address of an issuer"), "{plain}");
+    let nobody = problems(Part::Worker, &with("issuers: { vault: { address: \"https://v\", journal: kv } }"));
+    assert!(nobody.contains("`vault` needs one way to log in"), "{nobody}");
+    assert!(nobody.contains("`journal` is a folder of a kv engine"), "{nobody}");
 }

@@ -1,6 +1,7 @@
 //! Bearer tokens: the standing one of each account, and short-lived ones issued by `TokenRequest`.
 //!
-//! **Invariant:** an issued token dies with its expiry or with the object it is bound to, whichever comes first.
+//! **Invariant:** an issued token dies with its expiry or with the object it is bound to, whichever comes first; one for
+//! other audiences opens nothing here.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +23,9 @@ const LONGEST_SECONDS: i64 = 1 << 32;
 /// Life of an issued token when the request names none, in seconds. Same source.
 const DEFAULT_SECONDS: i64 = 3600;
 
+/// Who issues, and for whom a token is that names nobody. Source: API server, `--service-account-issuer`.
+const ISSUER: &str = "https://kubernetes.default.svc";
+
 /// The accounts and their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
@@ -35,6 +39,8 @@ struct Issued {
     account: String,
     expires: Timestamp,
     bound: Option<Bound>,
+    /// Whether it is for this server, or for others alone.
+    ours: bool,
 }
 
 #[derive(Debug)]
@@ -70,7 +76,8 @@ impl Tokens {
             return Some(account);
         }
         let issued = self.issued.iter().find(|issued| issued.token == token)?;
-        let alive = now < issued.expires && issued.bound.as_ref().is_none_or(|bound| bound.present(store));
+        let alive =
+            issued.ours && now < issued.expires && issued.bound.as_ref().is_none_or(|bound| bound.present(store));
         self.named(&issued.account).filter(|_| alive)
     }
 
@@ -103,12 +110,15 @@ impl Tokens {
         let bound = bound.map(|reference| Bound::parse(reference, store)).transpose()?;
         let expires = now + SignedDuration::from_secs(seconds);
         let unavailable = |_: NoRandomness| Status::bad_request("no randomness to draw a token from");
+        let audiences = request.pointer("/spec/audiences").and_then(Value::as_array).filter(|them| !them.is_empty());
+        let ours = audiences.is_none_or(|them| them.iter().any(|one| one == ISSUER));
+        let audiences = audiences.map_or_else(|| json!([ISSUER]), |them| json!(them));
         let claims = json!({
-            "iss": "https://kubernetes.default.svc", "sub": user, "jti": random_hex().map_err(unavailable)?,
-            "iat": now.as_second(), "exp": expires.as_second(), "aud": request["spec"]["audiences"],
+            "iss": ISSUER, "sub": user, "jti": random_hex().map_err(unavailable)?,
+            "iat": now.as_second(), "exp": expires.as_second(), "aud": audiences,
         });
         let token = jwt(&claims).map_err(unavailable)?;
-        self.issued.push(Issued { token: token.clone(), account: name.to_owned(), expires, bound });
+        self.issued.push(Issued { token: token.clone(), account: name.to_owned(), expires, bound, ours });
         let mut answer = request.clone();
         answer["apiVersion"] = json!("authentication.k8s.io/v1");
         answer["kind"] = json!("TokenRequest");

@@ -254,6 +254,12 @@ impl Cluster {
         self.with_log(namespace, pod, container, |log| log.open = false)
     }
 
+    /// Lets `kubectl logs -f` wait for more of a container's log; false when there is no such pod or container.
+    #[must_use]
+    pub fn open_log(&self, namespace: &str, pod: &str, container: &str) -> bool {
+        self.with_log(namespace, pod, container, |log| log.open = true)
+    }
+
     fn with_log(&self, namespace: &str, pod: &str, container: &str, edit: impl FnOnce(&mut Log)) -> bool {
         let mut state = self.shared.lock();
         let pod = state.store.get(kinds::known("pods"), namespace, pod).map(|pod| object::uid(pod).to_owned());

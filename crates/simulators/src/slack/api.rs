@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::blocks::{self, Bad};
+use super::files;
 use super::seed::{Channel, Kind, Workspace};
 use super::state::{Author, Content, Message, State};
 use super::text;
@@ -117,7 +118,7 @@ pub(super) fn call(
     now: Timestamp,
 ) -> Result<Value, No> {
     // These take a query or a form only. Source: "Content types" on their pages.
-    if arguments.form == Form::Json && matches!(method, "users.info" | "chat.getPermalink") {
+    if arguments.form == Form::Json && matches!(method, "users.info" | "chat.getPermalink" | "files.info") {
         return Err(invalid("this method takes a form, not JSON"));
     }
     let mut call = Call { state, workspace, arguments, now };
@@ -132,6 +133,7 @@ pub(super) fn call(
         "conversations.history" => call.history(),
         "conversations.replies" => call.replies(),
         "users.info" => call.user(),
+        "files.info" => call.file(),
         "views.open" => call.view(super::views::Place::Root),
         "views.push" => call.view(super::views::Place::OnTop),
         "views.update" => call.update_view(),
@@ -340,7 +342,14 @@ impl Call<'_> {
         let from = self.arguments.text("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0_usize);
         let end = (from + limit).min(found.len());
         let whole = self.arguments.flag("include_all_metadata");
-        let page: Vec<Value> = found.get(from..end).unwrap_or_default().iter().map(|one| shown(one, whole)).collect();
+        let with_files = |one: &&Message| {
+            let mut shown = shown(one, whole);
+            if !one.files.is_empty() {
+                shown["files"] = files::objects(self.state, &one.files);
+            }
+            shown
+        };
+        let page: Vec<Value> = found.get(from..end).unwrap_or_default().iter().map(with_files).collect();
         let more = end < found.len();
         let next = if more { end.to_string() } else { String::new() };
         json!({"ok": true, "messages": page, "has_more": more, "response_metadata": {"next_cursor": next}})
@@ -375,6 +384,11 @@ impl Call<'_> {
         Ok(json!({"ok": true, "user": user}))
     }
 
+    fn file(&self) -> Result<Value, No> {
+        self.scope(files::SCOPE)?;
+        files::info(self.state, &self.workspace, &self.required("file")?)
+    }
+
     fn view(&mut self, place: super::views::Place) -> Result<Value, No> {
         let view = self.view_argument()?;
         let trigger = self.required("trigger_id").map_err(|_| no("invalid_trigger_id"))?;
@@ -394,6 +408,10 @@ impl Call<'_> {
         let view = self.arguments.structure("view", "invalid_arguments")?;
         let view = view.ok_or_else(|| invalid("missing required field: view"))?;
         blocks::modal(&view)?;
+        if blocks::takes_files(&view) {
+            // That the scope is needed is documented; under which code its absence is told, is not.
+            self.scope(files::SCOPE)?;
+        }
         Ok(view)
     }
 }

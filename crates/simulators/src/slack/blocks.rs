@@ -72,6 +72,12 @@ pub(super) fn modal(view: &Value) -> Result<(), Bad> {
     if check.wrong.is_empty() { Ok(()) } else { Err(Bad { code: "invalid_arguments", messages: check.wrong }) }
 }
 
+/// Whether a view asks for files.
+pub(super) fn takes_files(view: &Value) -> bool {
+    let blocks = view["blocks"].as_array();
+    blocks.is_some_and(|blocks| blocks.iter().any(|block| block["element"]["type"] == "file_input"))
+}
+
 impl Check {
     fn view(&mut self, view: &Map<String, Value>) {
         self.known(
@@ -188,6 +194,7 @@ impl Check {
             self.plain(block.get("hint"), 2000, &format!("{at}/hint"));
         }
         match block.get("element").and_then(Value::as_object) {
+            Some(element) if kind(element) == "file_input" => self.file_input(element, &format!("{at}/element")),
             Some(element) => self.interactive(element, &format!("{at}/element")),
             None => self.wrong.push(format!("missing required field: element [json-pointer:{at}]")),
         }
@@ -253,6 +260,18 @@ impl Check {
         }
         if input.contains_key("placeholder") {
             self.plain(input.get("placeholder"), 150, &format!("{at}/placeholder"));
+        }
+    }
+
+    fn file_input(&mut self, input: &Map<String, Value>, at: &str) {
+        self.known(input, &["type", "action_id", "filetypes", "max_files"], at);
+        self.optional_text(input, "action_id", 255, at);
+        if input.get("max_files").is_some_and(|most| !most.as_u64().is_some_and(|most| (1..=10).contains(&most))) {
+            self.wrong.push(format!("must be 1 to 10 [json-pointer:{at}/max_files]"));
+        }
+        let is_list = |kinds: &Value| kinds.as_array().is_some_and(|kinds| kinds.iter().all(Value::is_string));
+        if input.get("filetypes").is_some_and(|kinds| !is_list(kinds)) {
+            self.wrong.push(format!("must be a list of strings [json-pointer:{at}/filetypes]"));
         }
     }
 

@@ -105,17 +105,32 @@ pub(super) fn click(
     Value::Object(fields)
 }
 
-/// A modal that was submitted, with what was filled in by block id.
+/// What was filled in, by block id.
+#[derive(Clone, Copy)]
+pub(super) struct Filled<'a> {
+    pub(super) values: &'a [(&'a str, &'a str)],
+    /// The ids of files.
+    pub(super) files: &'a [(&'a str, &'a [&'a str])],
+}
+
+/// A modal that was submitted.
 pub(super) fn submission(
     state: &State,
     (person, workspace): (&Person, &Workspace),
-    (view, values): (&View, &[(&str, &str)]),
+    (view, Filled { values, files }): (&View, Filled<'_>),
     trigger: &str,
 ) -> Value {
     let mut fields = interaction(state, "view_submission", person, workspace);
     let mut shown = super::views::shown(state, workspace, view);
     let mut filled = Map::new();
     for (block, action, kind) in view.fields() {
+        if kind == "file_input" {
+            let given = files.iter().find(|(known, _)| *known == block).map_or(&[][..], |(_, ids)| *ids);
+            let ids: Vec<String> = given.iter().map(ToString::to_string).collect();
+            let given = super::files::objects(state, &ids);
+            filled.insert(block, json!({ action: {"type": kind, "files": given} }));
+            continue;
+        }
         let value = values.iter().find(|(known, _)| *known == block).map(|(_, value)| *value);
         filled.insert(block, json!({ action: {"type": kind, "value": value.filter(|value| !value.is_empty())} }));
     }

@@ -2,8 +2,8 @@
 //!
 //! It checks what Slack checks (tokens, scopes, blocks, limits, triggers) and refuses in Slack's words, signs what it
 //! sends, and remembers everything. Times come from the caller's clock. **Invariant:** it is written from Slack's
-//! documentation alone and knows nothing of the app it talks to. Deliberately absent: Socket Mode, files, user groups,
-//! streaming, reactions, and the waits between the tries of an event.
+//! documentation alone and knows nothing of the app it talks to. Deliberately absent: Socket Mode, files of the app's
+//! own, user groups, streaming, reactions, and the waits between the tries of an event.
 
 mod api;
 mod blocks;
@@ -11,6 +11,7 @@ mod control;
 mod deliver;
 mod fault;
 mod fields;
+mod files;
 mod limits;
 mod modals;
 mod people;
@@ -36,6 +37,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::deliver::{Delivery, Door, Outcome, Outgoing};
 pub use self::fault::Fault;
+pub use self::files::{File, Serve};
 pub use self::seed::{Channel, Kind, Person, Seed, Standing, Workspace, id};
 pub use self::state::{Author, Call, Content, Message, View};
 

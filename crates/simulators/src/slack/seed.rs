@@ -103,13 +103,14 @@ pub struct Seed {
 }
 
 /// Every scope the methods served here ask for.
-const SCOPES: [&str; 14] = [
+const SCOPES: [&str; 15] = [
     "app_mentions:read",
     "channels:history",
     "channels:read",
     "chat:write",
     "chat:write.public",
     "commands",
+    "files:read",
     "groups:history",
     "groups:read",
     "im:history",

@@ -133,7 +133,15 @@ impl Slack {
     /// # Panics
     /// When the modal is not open, or has no submit button.
     pub async fn submit(&self, view: &View, values: &[(&str, &str)]) -> Delivery {
-        let (prepared, complaint) = self.prepare_submission(view, values);
+        self.submit_with(view, values, &[]).await
+    }
+
+    /// The same with files, by block id and by their own ids.
+    ///
+    /// # Panics
+    /// When the modal is not open or has no submit button, or there is no such file.
+    pub async fn submit_with(&self, view: &View, values: &[(&str, &str)], files: &[(&str, &[&str])]) -> Delivery {
+        let (prepared, complaint) = self.prepare_submission(view, values, files);
         if let Some(complaint) = complaint {
             let now = self.shared.now();
             return self.record(prepared, now, std::time::Duration::ZERO, Outcome::NotSent, |_, _, _| Some(complaint));
@@ -147,10 +155,24 @@ impl Slack {
     /// When the modal is not open, or has no submit button.
     #[must_use]
     pub fn compose_submission(&self, view: &View, values: &[(&str, &str)]) -> Outgoing {
-        self.prepare_submission(view, values).0.sent
+        self.prepare_submission(view, values, &[]).0.sent
     }
 
-    fn prepare_submission(&self, view: &View, values: &[(&str, &str)]) -> (Prepared, Option<String>) {
+    /// The same with files, by block id and by their own ids.
+    ///
+    /// # Panics
+    /// When the modal is not open or has no submit button, or there is no such file.
+    #[must_use]
+    pub fn compose_submission_with(&self, view: &View, values: &[(&str, &str)], files: &[(&str, &[&str])]) -> Outgoing {
+        self.prepare_submission(view, values, files).0.sent
+    }
+
+    fn prepare_submission(
+        &self,
+        view: &View,
+        values: &[(&str, &str)],
+        files: &[(&str, &[&str])],
+    ) -> (Prepared, Option<String>) {
         let now = self.shared.now();
         let mut state = self.shared.lock();
         let Scene { person, workspace } = scene(&state, &view.user, None);
@@ -159,10 +181,17 @@ impl Slack {
         assert!(open.can_be_submitted(), "there is no submit button:\n{}", open.read());
         open.errors.clear();
         let open = open.clone();
-        let payload = fields::submission(&state, (&person, &workspace), (&open, values), &trigger);
+        for (_, ids) in files {
+            state.give(ids);
+        }
+        let payload =
+            fields::submission(&state, (&person, &workspace), (&open, fields::Filled { values, files }), &trigger);
+        let known = |ids: &[&str]| ids.iter().filter_map(|id| state.files.get(*id)).collect::<Vec<_>>();
+        let files: Vec<_> = files.iter().map(|(block, ids)| (*block, known(ids))).collect();
+        let complaint = open.complaint(values, &files);
         let sent = Outgoing::signed(Door::Interactions, fields::payload(&payload), &state.signing_secret, now);
         let what = format!("submit {}", open.view["callback_id"].as_str().unwrap_or_default());
-        (Prepared { user: person.id, what, trigger: Some(trigger), sent }, open.complaint(values))
+        (Prepared { user: person.id, what, trigger: Some(trigger), sent }, complaint)
     }
 
     /// Somebody closes a modal. The app is told only when it asked to be.
@@ -186,7 +215,16 @@ impl Slack {
     ///
     /// # Panics
     /// When there is no such person or channel.
+    #[must_use]
     pub fn says(&self, who: &str, channel: &str, thread_ts: Option<&str>, text: &str) -> Message {
+        self.says_with(who, channel, thread_ts, text, &[])
+    }
+
+    /// The same with files attached, by their ids.
+    ///
+    /// # Panics
+    /// When there is no such person, channel or file.
+    pub fn says_with(&self, who: &str, channel: &str, thread_ts: Option<&str>, text: &str, files: &[&str]) -> Message {
         let now = self.shared.now();
         let mut state = self.shared.lock();
         let (person, channel) = (scene(&state, who, None).person, place(&state, channel));
@@ -194,7 +232,8 @@ impl Slack {
         let ts = state.ts(now);
         let message =
             Message::written(&channel.id, &ts, Author::Person(person.id), Content { text, blocks: Value::Null });
-        let message = Message { thread_ts: thread_ts.map(str::to_owned), ..message };
+        let files = state.share(files, &channel.id);
+        let message = Message { thread_ts: thread_ts.map(str::to_owned), files, ..message };
         state.messages.push(message.clone());
         drop(state);
         self.shared.ring();
@@ -207,16 +246,35 @@ impl Slack {
     /// # Panics
     /// When there is no such person or channel.
     pub async fn mention(&self, who: &str, channel: &str, thread_ts: Option<&str>, text: &str) -> Vec<Delivery> {
-        let message = self.says(who, channel, thread_ts, text);
-        let Author::Person(user) = &message.author else { return Vec::new() };
-        let text = format!("<@U0BOT00001> {}", message.now.text);
+        self.announce(&self.mentions(who, channel, thread_ts, text, &[])).await
+    }
+
+    /// Somebody writes a message that mentions the app, with files attached; the app is not told yet.
+    ///
+    /// # Panics
+    /// When there is no such person, channel or file.
+    #[must_use]
+    pub fn mentions(&self, who: &str, channel: &str, thread_ts: Option<&str>, text: &str, files: &[&str]) -> Message {
+        let mut message = self.says_with(who, channel, thread_ts, text, files);
+        message.now.text = format!("<@U0BOT00001> {}", message.now.text);
         if let Some(written) = self.shared.lock().message_mut(&message.channel, &message.ts) {
-            written.now.text.clone_from(&text);
+            written.now.text.clone_from(&message.now.text);
         }
-        let mut event = json!({"type": "app_mention", "user": user, "text": text, "ts": message.ts,
+        message
+    }
+
+    /// The app is told of a message that mentions it.
+    pub async fn announce(&self, message: &Message) -> Vec<Delivery> {
+        let Author::Person(user) = &message.author else { return Vec::new() };
+        let mut event = json!({"type": "app_mention", "user": user, "text": message.now.text, "ts": message.ts,
             "channel": message.channel, "event_ts": message.ts});
         if let Some(thread) = &message.thread_ts {
             event["thread_ts"] = thread.clone().into();
+        }
+        if !message.files.is_empty() {
+            event["files"] = super::files::told(&self.shared.lock(), message);
+            event["upload"] = false.into();
+            event["display_as_bot"] = false.into();
         }
         let team = self.shared.lock().channels.get(&message.channel).map(|one| one.team.clone()).unwrap_or_default();
         self.event(&team, user, event).await

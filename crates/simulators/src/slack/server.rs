@@ -5,9 +5,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::api::{self, Arguments, Form, No, no};
 use super::fault::Fault;
+use super::files::{self, Fetched};
 use super::state::{Call, Shared, State};
 
 /// Largest body, in bytes.
@@ -29,21 +31,48 @@ const MAX_BODY: usize = 1024 * 1024;
 #[error("the connection is dropped")]
 struct Dropped;
 
+/// A page to log in at.
+const LOG_IN: &str = "<!DOCTYPE html><html><title>Sign in | Slack</title></html>";
+
+/// What stands in the body.
+enum Content {
+    Whole(Bytes),
+    /// Again and again, until the other side hangs up.
+    Endless(Bytes),
+}
+
 /// What is answered.
 struct Reply {
     status: u16,
     retry_after: Option<u64>,
-    body: String,
-    json: bool,
+    location: Option<String>,
+    body: Content,
+    media: &'static str,
 }
 
 impl Reply {
+    fn new(status: u16, body: impl Into<Bytes>, media: &'static str) -> Self {
+        Self { status, retry_after: None, location: None, body: Content::Whole(body.into()), media }
+    }
+
     fn json(body: &Value) -> Self {
-        Self { status: 200, retry_after: None, body: body.to_string(), json: true }
+        Self::new(200, body.to_string(), "application/json; charset=utf-8")
     }
 
     fn text(status: u16, body: &str) -> Self {
-        Self { status, retry_after: None, body: body.to_owned(), json: false }
+        Self::new(status, body.to_owned(), "text/html")
+    }
+
+    fn fetched(fetched: Fetched) -> Self {
+        match fetched {
+            Fetched::Content(content) => Self::new(200, content, "text/plain; charset=utf-8"),
+            Fetched::Endless(content) => {
+                Self { body: Content::Endless(content.clone()), ..Self::fetched(Fetched::Content(content)) }
+            }
+            Fetched::Elsewhere(address) => Self { location: Some(address), ..Self::text(302, "") },
+            Fetched::LoginPage => Self::text(200, LOG_IN),
+            Fetched::Nothing => Self::text(404, "<html>This file was deleted.</html>"),
+        }
     }
 
     fn limited(seconds: u64) -> Self {
@@ -80,7 +109,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<BoxBody<Bytes, Infallible>>, Dropped> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Dropped)?.to_bytes();
     let path = head.uri.path().to_owned();
@@ -88,6 +120,10 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         respond(&shared, id, &body)
     } else if let Some(method) = path.strip_prefix("/api/") {
         web(&shared, method, &head, &body)
+    } else if let Some(file) = path.strip_prefix(files::PATH) {
+        fetch(&shared, file, &head)
+    } else if path == "/" {
+        Ok((Reply::text(200, LOG_IN), None))
     } else {
         Ok((Reply::text(404, "not found"), None))
     };
@@ -101,11 +137,20 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     Ok(response(reply))
 }
 
-fn response(reply: Reply) -> Response<Full<Bytes>> {
-    let kind = if reply.json { "application/json; charset=utf-8" } else { "text/html" };
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+fn response(reply: Reply) -> Response<BoxBody<Bytes, Infallible>> {
+    let body = match reply.body {
+        Content::Whole(body) => Full::new(body).boxed(),
+        Content::Endless(piece) => {
+            let pieces = std::iter::repeat_with(move || Ok(Frame::data(piece.clone())));
+            StreamBody::new(futures_util::stream::iter(pieces)).boxed()
+        }
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.media));
+    if let Some(Ok(address)) = reply.location.map(HeaderValue::try_from) {
+        response.headers_mut().insert(LOCATION, address);
+    }
     if let Some(seconds) = reply.retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -182,6 +227,32 @@ fn outcome(fault: Option<Fault>) -> &'static str {
         Some(Fault::LoseReply) => "lost",
         Some(Fault::Delay(_)) | None => "ok",
     }
+}
+
+/// Somebody fetches a file; a token counts in the header alone.
+fn fetch(shared: &Shared, path: &str, head: &hyper::http::request::Parts) -> Result<(Reply, Option<Fault>), Dropped> {
+    const METHOD: &str = "files-pri";
+    let mut state = shared.lock();
+    let fault = state.scripted.get_mut(METHOD).and_then(std::collections::VecDeque::pop_front);
+    let (before, away) = (before(fault), state.away);
+    let refused = before.is_some();
+    let reply = match before {
+        _ if away => Err(Dropped),
+        Some(reply) => reply,
+        None => {
+            let token = head.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+            let token = token.and_then(|header| header.strip_prefix("Bearer "));
+            Ok(Reply::fetched(files::fetch(&state, path, token)))
+        }
+    };
+    let outcome = match &reply {
+        Err(Dropped) => "dropped".to_owned(),
+        Ok(_) if refused => outcome(fault).to_owned(),
+        Ok(reply) if reply.status == 200 => "ok".to_owned(),
+        Ok(reply) => reply.status.to_string(),
+    };
+    state.calls.push(Call { method: METHOD.to_owned(), channel: None, outcome, at: shared.now() });
+    reply.map(|reply| (reply, fault))
 }
 
 fn respond(shared: &Shared, id: &str, body: &[u8]) -> Result<(Reply, Option<Fault>), Dropped> {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::deliver::Delivery;
 use super::fault::Fault;
+use super::files::File;
 use super::limits::Limits;
 use super::seed::{Channel, Kind, Person, Workspace};
 use super::{App, Clock};
@@ -57,6 +58,8 @@ pub struct Message {
     pub now: Content,
     /// What it said before, oldest first.
     pub before: Vec<Content>,
+    /// The ids of the files that are attached to it.
+    pub files: Vec<String>,
     /// `{event_type, event_payload}`.
     pub metadata: Option<Value>,
     /// Whether its author or a `response_url` took it away.
@@ -74,6 +77,7 @@ impl Message {
             only_for: None,
             now,
             before: Vec::new(),
+            files: Vec::new(),
             metadata: None,
             deleted: false,
         }
@@ -165,10 +169,14 @@ impl View {
         self.view["blocks"].as_array().into_iter().flatten().filter(|block| block["type"] == "input")
     }
 
-    /// What Slack's client itself says to these values, by block id.
-    pub(super) fn complaint(&self, values: &[(&str, &str)]) -> Option<String> {
+    /// What Slack's client itself says to these values and files, by block id.
+    pub(super) fn complaint(&self, values: &[(&str, &str)], files: &[(&str, Vec<&File>)]) -> Option<String> {
         self.inputs().find_map(|block| {
             let id = block["block_id"].as_str().unwrap_or_default();
+            if block["element"]["type"] == "file_input" {
+                let given = files.iter().find(|(known, _)| *known == id).map_or(&[][..], |(_, files)| files.as_slice());
+                return complaint_of_files(block, given).map(|why| format!("{id}: {why}"));
+            }
             let length = values.iter().find(|(known, _)| *known == id).map_or(0, |(_, value)| value.chars().count());
             let bound = |key: &str| block["element"][key].as_u64().and_then(|it| usize::try_from(it).ok());
             if length == 0 {
@@ -187,10 +195,21 @@ impl View {
     }
 }
 
-/// One call of the Web API or of a `response_url`.
+fn complaint_of_files(block: &Value, given: &[&File]) -> Option<String> {
+    if given.is_empty() {
+        return (block["optional"] != true).then(|| "Please complete this required field.".to_owned());
+    }
+    let most = block["element"]["max_files"].as_u64().unwrap_or(10);
+    if given.len() as u64 > most {
+        return Some(format!("{} files", given.len()));
+    }
+    given.iter().find_map(|file| file.complaint(&block["element"]["filetypes"]))
+}
+
+/// One call of the Web API, of a file's address or of a `response_url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// `chat.postMessage`, …, or `response_url`.
+    /// `chat.postMessage`, …, `files-pri` or `response_url`.
     pub method: String,
     /// The channel it named, if any.
     pub channel: Option<String>,
@@ -243,6 +262,7 @@ pub(super) struct State {
     pub(super) people: BTreeMap<String, Person>,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) messages: Vec<Message>,
+    pub(super) files: BTreeMap<String, File>,
     pub(super) views: Vec<View>,
     pub(super) triggers: BTreeMap<String, Trigger>,
     pub(super) response_urls: BTreeMap<String, ResponseUrl>,
@@ -269,6 +289,7 @@ impl State {
             people: seed.people.into_iter().map(|one| (one.id.clone(), one)).collect(),
             channels: seed.channels.into_iter().map(|one| (one.id.clone(), one)).collect(),
             messages: Vec::new(),
+            files: BTreeMap::new(),
             views: Vec::new(),
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),

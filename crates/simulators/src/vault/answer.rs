@@ -18,6 +18,14 @@ impl Answer {
         Self { code: 200, body: Some(envelope(data, Value::Null)) }
     }
 
+    /// Data that ends with a lease.
+    pub(super) fn leased(data: Value, lease: &str, seconds: i64) -> Self {
+        let mut body = envelope(data, Value::Null);
+        body["lease_id"] = json!(lease);
+        body["lease_duration"] = json!(seconds);
+        Self { code: 200, body: Some(body) }
+    }
+
     pub(super) fn auth(auth: Value) -> Self {
         Self { code: 200, body: Some(envelope(Value::Null, auth)) }
     }

@@ -4,5 +4,6 @@
 
 mod app;
 mod calls;
+mod files;
 mod modals;
 mod sending;

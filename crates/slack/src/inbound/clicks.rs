@@ -104,6 +104,7 @@ impl Desk {
             },
             Choice::Confirm => self.ask(&click, Button::Confirm).await,
             Choice::Cancel => self.ask(&click, Button::Cancel).await,
+            Choice::Undo => self.ask(&click, Button::Undo).await,
         };
         if let Some(page) = page_of(&answer, self.clock.now()) {
             self.tell(&click.deed.reach, &page).await;

@@ -6,8 +6,9 @@ use super::account::{Home, Person, is_id};
 use super::answer::{Reply, page_of};
 use super::block::restored;
 use super::desk::{Deed, Desk};
+use super::files::Beside;
 use super::form::Form;
-use super::manifest::is_manifest_missing;
+use super::manifest::{is_manifest_missing, with_way_to_attach};
 use super::metrics::{Cause, Kind, Outcome};
 use super::once::Name;
 use super::signature::Signed;
@@ -23,8 +24,8 @@ pub(super) struct Line {
     pub(super) channel: Option<String>,
     pub(super) thread: Option<ThreadId>,
     pub(super) text: String,
-    /// What stood in a field of its own.
-    pub(super) manifest: Option<String>,
+    /// What came with it.
+    pub(super) beside: Beside,
     /// What opens a window, for three seconds.
     pub(super) trigger: Option<String>,
 }
@@ -59,17 +60,21 @@ impl Desk {
         let response_url = form.text("response_url").map(str::to_owned);
         let deed = Deed::new(person, response_url, form.text("trigger_id"), signed);
         let trigger = form.text("trigger_id").map(str::to_owned);
-        Ok(Line { deed, channel, thread: None, text, manifest: None, trigger })
+        Ok(Line { deed, channel, thread: None, text, beside: Beside::Nothing, trigger })
     }
 
     /// Brings a line to the gateway; its answer.
     pub(super) async fn asked(&self, line: Line) -> Answer {
-        let Line { deed, channel, thread, text, manifest, trigger: _ } = line;
+        let Line { deed, channel, thread, text, beside, trigger: _ } = line;
         let Deed { person, reach, at } = deed;
         let membership = self.membership(&person).await;
-        let (text, nonce) = (restored(&text), reach.nonce);
-        let typed = Typed { account: person.account, membership, channel, thread, text, manifest, nonce, at };
-        self.gate.receive(Inbound::Typed(typed)).await
+        let brought = self.brought(beside, &person.account.user, membership).await;
+        let (account, text, nonce) = (person.account, restored(&text), reach.nonce);
+        let typed = Typed { account, membership, channel, thread, text, manifest: None, nonce, at };
+        match brought {
+            Ok(manifest) => self.gate.receive(Inbound::Typed(Typed { manifest, ..typed })).await,
+            Err(why) => self.gate.refuse(typed, *why).await,
+        }
     }
 
     /// Brings a line to the gateway, on a task that outlives the request.
@@ -77,14 +82,16 @@ impl Desk {
         let desk = Arc::clone(self);
         self.tasks.spawn(async move {
             let reach = line.deed.reach.clone();
-            let trigger = line.trigger.clone();
+            let (trigger, text, is_message) = (line.trigger.clone(), line.text.clone(), line.thread.is_some());
             let asks = line.as_metadata();
-            let answer = desk.asked(line).await;
-            if is_manifest_missing(&answer)
-                && let (Some(trigger), Some(asks)) = (trigger, asks)
-                && desk.ask_manifest(&trigger, &asks).await
-            {
-                return;
+            let mut answer = desk.asked(line).await;
+            if is_manifest_missing(&answer, &text) {
+                match (trigger, asks) {
+                    (Some(trigger), Some(asks)) if desk.ask_manifest(&trigger, &asks).await => return,
+                    // A message opens no window; a file can be attached to it.
+                    _ if is_message => answer = with_way_to_attach(answer),
+                    _ => {}
+                }
             }
             if let Some(page) = page_of(&answer, desk.clock.now()) {
                 desk.tell(&reach, &page).await;

@@ -7,8 +7,9 @@ use super::account::{Home, Person, is_id, is_ts};
 use super::answer::{Reach, Reply};
 use super::commands::Line;
 use super::desk::{Deed, Desk};
+use super::files::Beside;
 use super::metrics::{Cause, DISCONNECTED, Kind, Outcome};
-use super::model::{Envelope, Mention, WithMention};
+use super::model::{Envelope, Mention, WithMention, names};
 use super::once::Name;
 use super::signature::Signed;
 use crate::threads::Place;
@@ -74,7 +75,8 @@ impl Desk {
         let thread = Some(mention.thread_ts.unwrap_or_else(|| mention.ts.clone()));
         let thread = Some(Place { channel: mention.channel.clone(), card: None, thread }.id());
         let deed = Deed { person, reach, at };
-        self.bring(Line { deed, channel: Some(mention.channel), thread, text, manifest: None, trigger: None });
+        let beside = Beside::files(names(mention.files.unwrap_or_default()));
+        self.bring(Line { deed, channel: Some(mention.channel), thread, text, beside, trigger: None });
         Ok(Reply::empty(Kind::Mention, Outcome::Taken))
     }
 }

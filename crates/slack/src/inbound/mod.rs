@@ -11,6 +11,7 @@ mod clicks;
 mod commands;
 mod desk;
 mod events;
+mod files;
 mod form;
 mod front;
 mod manifest;

@@ -9,13 +9,15 @@ use super::answer::{Reach, Reply, note};
 use super::clicks::{Click, Target, unknown};
 use super::commands::Line;
 use super::desk::{Deed, Desk};
+use super::files::Beside;
 use super::metrics::{Cause, Kind, Outcome};
 use super::model::{View, ViewState, ViewSubmission};
 use super::signature::Signed;
 use super::window::notice_of;
 use crate::api::OpenedView;
 use crate::render::{
-    self, MANIFEST_ACTION, MANIFEST_BLOCK, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION, REASON_BLOCK,
+    self, FILE_ACTION, FILE_BLOCK, MANIFEST_ACTION, MANIFEST_BLOCK, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION,
+    REASON_BLOCK,
 };
 use countersign_chat::{Answer, Button, Card, Membership, Notice};
 use countersign_core::refusal::Refusal;
@@ -86,17 +88,25 @@ impl Desk {
 
     /// The line of the window goes on with the manifest that was filled in.
     async fn manifest_submitted(self: &Arc<Self>, deed: Deed, view: View, began: Duration) -> Verdict {
-        let state = view.state.unwrap_or_default();
-        let manifest = state.text(MANIFEST_BLOCK, MANIFEST_ACTION).unwrap_or_default();
-        if manifest.trim().is_empty() {
-            return Verdict::Wrong { block: MANIFEST_BLOCK, says: "There is nothing to apply.".to_owned() };
-        }
+        let mut state = view.state.unwrap_or_default();
+        let files = state.files(FILE_BLOCK, FILE_ACTION);
+        let typed = state.text(MANIFEST_BLOCK, MANIFEST_ACTION).filter(|text| !text.trim().is_empty());
+        let (beside, block) = match (typed, files.is_empty()) {
+            (Some(text), true) => (Beside::Text(text.to_owned()), MANIFEST_BLOCK),
+            (None, false) => (Beside::files(files), FILE_BLOCK),
+            (Some(_), false) => {
+                return Verdict::Wrong { block: FILE_BLOCK, says: "Two manifests: give one of them.".to_owned() };
+            }
+            (None, true) => {
+                return Verdict::Wrong { block: MANIFEST_BLOCK, says: "There is nothing to apply.".to_owned() };
+            }
+        };
         let (desk, reach) = (Arc::clone(self), deed.reach.clone());
         let metadata = view.private_metadata.unwrap_or_default();
-        let Some(line) = Line::continued(deed, &metadata, manifest.to_owned()) else {
+        let Some(line) = Line::continued(deed, &metadata, beside) else {
             return Verdict::Said(unknown());
         };
-        let decide = async move { counted(desk.asked(line).await, MANIFEST_BLOCK, &state) };
+        let decide = async move { counted(desk.asked(line).await, block, &state) };
         self.within_patience(decide, reach, view.id, began).await
     }
 

@@ -99,6 +99,18 @@ pub(super) struct ViewState {
 #[derive(Deserialize)]
 struct Element {
     value: Option<String>,
+    files: Option<Vec<FileRef>>,
+}
+
+/// A file that came with something. Only its name is taken: what the file is, Slack is asked.
+#[derive(Deserialize)]
+pub(super) struct FileRef {
+    id: Option<String>,
+}
+
+/// The names of files; one without a name has an empty one, so that it counts.
+pub(super) fn names(files: Vec<FileRef>) -> Vec<String> {
+    files.into_iter().map(|file| file.id.unwrap_or_default()).collect()
 }
 
 impl ViewState {
@@ -110,6 +122,12 @@ impl ViewState {
     /// What stands in a field.
     pub(super) fn text(&self, block: &str, action: &str) -> Option<&str> {
         self.values.as_ref()?.get(block)?.get(action)?.value.as_deref()
+    }
+
+    /// The names of the files that were given.
+    pub(super) fn files(&mut self, block: &str, action: &str) -> Vec<String> {
+        let element = self.values.as_mut().and_then(|values| values.get_mut(block)?.get_mut(action));
+        names(element.and_then(|element| element.files.take()).unwrap_or_default())
     }
 }
 
@@ -167,4 +185,6 @@ pub(super) struct Mention {
     pub(super) team: Option<String>,
     pub(super) user_team: Option<String>,
     pub(super) source_team: Option<String>,
+    /// What is attached to this very message.
+    pub(super) files: Option<Vec<FileRef>>,
 }

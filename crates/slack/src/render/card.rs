@@ -219,14 +219,14 @@ fn buttons(it: &Card, live: bool) -> Vec<SlackActionBlockElement> {
     let offered = Choice::ALL.into_iter().filter(|choice| match choice {
         Choice::Approve => live,
         Choice::ShowWhole => is_reviewed || it.offers(Choice::ShowWhole),
-        Choice::Reject | Choice::Confirm | Choice::Cancel => it.offers(*choice),
+        Choice::Reject | Choice::Confirm | Choice::Cancel | Choice::Undo => it.offers(*choice),
     });
     let drawn = offered.map(|choice| {
         let (label, style) = match choice {
             Choice::ShowWhole if is_reviewed => ("Review and approve", Some(SlackBlockButtonStyle::Primary)),
             Choice::Approve => (choice.label(), Some(SlackBlockButtonStyle::Primary)),
             Choice::Reject => (choice.label(), Some(SlackBlockButtonStyle::Danger)),
-            Choice::ShowWhole | Choice::Confirm | Choice::Cancel => (choice.label(), None),
+            Choice::ShowWhole | Choice::Confirm | Choice::Cancel | Choice::Undo => (choice.label(), None),
         };
         button(choice.as_str(), label, &value, style)
     });

@@ -12,8 +12,8 @@ mod told;
 pub use card::{card, is_live, received};
 pub(crate) use card::{remark, shows};
 pub use modal::{
-    MANIFEST_ACTION, MANIFEST_BLOCK, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION, REASON_BLOCK, loading, manifest,
-    name_to_type, reject, said, whole,
+    FILE_ACTION, FILE_BLOCK, Files, MANIFEST_ACTION, MANIFEST_BLOCK, NAME_ACTION, NAME_BLOCK, Purpose, REASON_ACTION,
+    REASON_BLOCK, loading, manifest, name_to_type, reject, said, whole,
 };
 pub use page::Page;
 pub use told::{notice, output, refusal};

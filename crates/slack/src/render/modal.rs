@@ -11,8 +11,8 @@ use countersign_chat::{Card, Choice, EffectView, Notice, transcript, words};
 use countersign_core::tier::Tier;
 use countersign_core::time::Timestamp;
 use slack_morphism::prelude::{
-    SlackActionId, SlackBlockId, SlackBlockPlainTextInputElement, SlackCallbackId, SlackInputBlock,
-    SlackInputBlockElement, SlackModalView, SlackView,
+    SlackActionId, SlackBlockFileInputElement, SlackBlockId, SlackBlockPlainTextInputElement, SlackCallbackId,
+    SlackInputBlock, SlackInputBlockElement, SlackModalView, SlackView,
 };
 
 /// The block of the name that is typed to approve something destructive.
@@ -28,6 +28,10 @@ pub const REASON_ACTION: &str = "reason-typed";
 pub const MANIFEST_BLOCK: &str = "manifest";
 /// Its element.
 pub const MANIFEST_ACTION: &str = "manifest-typed";
+/// The block of a manifest that is a file.
+pub const FILE_BLOCK: &str = "manifest-file";
+/// Its element.
+pub const FILE_ACTION: &str = "manifest-given";
 
 /// Most characters of one field. Source: Slack, "Plain-text input element" (`max_length`).
 const LONGEST_FIELD: u64 = 3_000;
@@ -158,17 +162,53 @@ pub fn reject(metadata: &str) -> SlackView {
     view("Reject", page, Purpose::Reject, Some("Reject"), metadata.to_owned())
 }
 
-/// What is to be applied.
+/// Whether a window can ask for a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// The app may read files: it has the scope `files:read`.
+    Taken,
+    /// It may not.
+    NotTaken,
+}
+
+/// What is to be applied: as a text, or as a file.
 #[must_use]
-pub fn manifest(metadata: &str) -> SlackView {
+pub fn manifest(metadata: &str, files: Files) -> SlackView {
     let mut page = Page::modal();
-    page.row("", MANIFEST_HINT);
-    page.push(input(MANIFEST_BLOCK, MANIFEST_ACTION, "Manifest, YAML or JSON", true, LONGEST_FIELD));
+    let typed = input(MANIFEST_BLOCK, MANIFEST_ACTION, "Manifest, YAML or JSON", true, LONGEST_FIELD);
+    match files {
+        Files::Taken => {
+            page.row("", MANIFEST_HINT);
+            page.push(typed.with_optional(true));
+            page.push(file_input());
+        }
+        Files::NotTaken => {
+            page.row("", MANIFEST_HINT_WITHOUT_FILES);
+            page.push(typed);
+        }
+    }
     view("Manifest", page, Purpose::Manifest, Some("Go on"), metadata.to_owned())
 }
 
-const MANIFEST_HINT: &str = "The command reads its objects from a manifest. One that is longer than this field takes goes \
-                             into a code block behind the command, or is named as -f REPOSITORY@COMMIT:PATH.";
+const MANIFEST_HINT: &str = "The command reads its objects from a manifest. Write it here, or give one text file of at \
+                             most 256 KiB.";
+
+const MANIFEST_HINT_WITHOUT_FILES: &str = "The command reads its objects from a manifest. One that is longer than this \
+                                           field takes goes into a code block behind the command, or is named as -f \
+                                           REPOSITORY@COMMIT:PATH.";
+
+/// What Slack's client offers to choose; what was given is looked at here all the same.
+const FILE_TYPES: [&str; 4] = ["yaml", "yml", "json", "txt"];
+
+fn file_input() -> SlackInputBlock {
+    let element = SlackBlockFileInputElement::new()
+        .with_action_id(SlackActionId::from(FILE_ACTION.to_owned()))
+        .with_filetypes(FILE_TYPES.map(str::to_owned).into())
+        .with_max_files(1);
+    SlackInputBlock::new(plain("Or a file".to_owned()), SlackInputBlockElement::FileInput(element))
+        .with_block_id(SlackBlockId::from(FILE_BLOCK.to_owned()))
+        .with_optional(true)
+}
 
 /// An answer in the window that was open.
 #[must_use]

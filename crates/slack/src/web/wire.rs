@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** what leaves as an error is a code or a status, never a body.
 
-use crate::api::{ApiError, User};
+use crate::api::{ApiError, File, User};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -88,6 +88,12 @@ pub(super) struct DirectAnswer {
 #[derive(Deserialize)]
 pub(super) struct Direct {
     pub(super) id: String,
+}
+
+/// `files.info`.
+#[derive(Deserialize)]
+pub(super) struct FileAnswer {
+    pub(super) file: File,
 }
 
 /// `views.open`.

@@ -60,8 +60,8 @@ async fn a_yes_on_a_card_that_shows_everything_counts_once() {
 }
 
 #[tokio::test]
-async fn confirm_and_cancel_go_straight_to_the_gateway() {
-    for (action, button) in [("confirm", Button::Confirm), ("cancel", Button::Cancel)] {
+async fn confirm_cancel_and_undo_go_straight_to_the_gateway() {
+    for (action, button) in [("confirm", Button::Confirm), ("cancel", Button::Cancel), ("undo", Button::Undo)] {
         let card = short("x");
         let world = world(&card).await;
         assert_eq!(press(&world, &click(Installed::Workspace, BOB, "1", (action, &value(&card)))).await.len(), 1);
@@ -158,7 +158,7 @@ async fn p33_at_every_click_slack_is_asked_anew() {
 
 #[tokio::test]
 async fn p33_guests_strangers_and_programs_cannot_approve_confirm_reject_or_look() {
-    let all = ["approve", "confirm", "cancel", "show-whole"];
+    let all = ["approve", "confirm", "cancel", "undo", "show-whole"];
     for action in all {
         for kind in 0..6 {
             let card = short("x");

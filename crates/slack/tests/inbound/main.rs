@@ -6,6 +6,7 @@
 mod clicks;
 mod commands;
 mod events;
+mod files;
 mod garbage;
 mod manifests;
 mod office;

@@ -45,7 +45,7 @@ async fn a_line_without_its_manifest_is_asked_for_it_and_goes_on() {
     types(&world, "1", "apply -n web --context prod --apply").await;
     let (_, view) = world.slack.views().pop().expect("a window was opened");
     assert_eq!((view["callback_id"].as_str(), view["title"]["text"].as_str()), (Some("manifest"), Some("Manifest")));
-    assert!(view.to_string().contains("manifest-typed"), "{view}");
+    assert!(view.to_string().contains("manifest-typed") && view.to_string().contains("file_input"), "{view}");
     // The window is the answer; nothing else is told.
     assert!(world.slack.told().is_empty());
     let metadata = view["private_metadata"].as_str().unwrap();

@@ -32,13 +32,15 @@ struct Known {
 /// Holds what was asked and said, and refuses what is late, foreign, copied or changed.
 pub(crate) struct Office {
     received: Mutex<Vec<Inbound>>,
+    refused: Mutex<Vec<(Typed, Refusal)>>,
     known: Mutex<Vec<Known>>,
     doors: tokio::sync::watch::Sender<bool>,
 }
 
 impl Office {
     pub(crate) fn new() -> Self {
-        Self { received: Mutex::default(), known: Mutex::default(), doors: tokio::sync::watch::Sender::new(true) }
+        let doors = tokio::sync::watch::Sender::new(true);
+        Self { received: Mutex::default(), refused: Mutex::default(), known: Mutex::default(), doors }
     }
 
     pub(crate) fn typed(&self) -> Vec<Typed> {
@@ -46,6 +48,11 @@ impl Office {
         let typed =
             all.iter().filter_map(|one| if let Inbound::Typed(typed) = one { Some(typed.clone()) } else { None });
         typed.collect()
+    }
+
+    /// Lines whose manifest could not be brought.
+    pub(crate) fn refused(&self) -> Vec<(Typed, Refusal)> {
+        self.refused.lock().unwrap().clone()
     }
 
     pub(crate) fn clicked(&self) -> Vec<Clicked> {
@@ -119,6 +126,7 @@ impl Office {
                 one.card.state = State::Cancelled;
                 return Ok(Answer::Said(Notice::Cancelled { who: "Ann".into(), was_running: false }));
             }
+            Button::Undo => return no(Code::UnknownButton, "there is nothing to take back"),
             Button::Approve if one.card.must_be_opened() && !one.shown_to.contains(&who) => {
                 return no(Code::FullViewFirst, "look at the whole first");
             }
@@ -151,7 +159,15 @@ impl Gate for Office {
                 Answer::Said(Notice::refused(refusal, &typed.text))
             }
             Inbound::Typed(typed)
-                if typed.text.contains("/kubectl apply") && typed.manifest.is_none() && !typed.text.contains("```") =>
+                if ["-f", "--filename"].iter().any(|flag| typed.text.contains(flag)) && typed.manifest.is_none() =>
+            {
+                let column =
+                    typed.text.split(" -f").next().unwrap().split(" --filename").next().unwrap().chars().count() + 2;
+                let why = Refusal::new(Code::WorkerFiles, "this is a file of the worker", "Add a manifest.");
+                Answer::Said(Notice::refused(why.at(column, 2), &typed.text))
+            }
+            Inbound::Typed(typed)
+                if typed.text.contains("kubectl apply") && typed.manifest.is_none() && !typed.text.contains("```") =>
             {
                 let refusal = Refusal::new(Code::MissingManifest, "`kubectl apply` needs a manifest", "Add one.");
                 Answer::Said(Notice::refused(refusal, &typed.text))
@@ -166,6 +182,11 @@ impl Gate for Office {
                 Err(why) => Answer::Said(Notice::NotCounted { why }),
             },
         }
+    }
+
+    async fn refuse(&self, typed: Typed, why: Refusal) -> Answer {
+        self.refused.lock().unwrap().push((typed.clone(), why.clone()));
+        Answer::Said(Notice::refused(why, &typed.text))
     }
 }
 

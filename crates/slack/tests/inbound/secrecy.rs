@@ -82,6 +82,10 @@ async fn p58_no_log_holds_texts_tokens_signatures_triggers_or_response_urls() {
             letters.push(world.sign("/slack/interactions", payload(&it)));
         }
         let said = mention("U0ANN00001", &format!("1795222799.00010{nth}"), "<@U0CS000001> nonsense hunter2");
+        let mut given = mention("U0ANN00001", &format!("1795222799.00020{nth}"), "<@U0CS000001> kubectl apply hunter2");
+        given["files"] =
+            serde_json::json!([{ "id": "F0HUNTER22", "name": "hunter2", "url_private": "https://hunter2" }]);
+        letters.push(world.sign("/slack/events", event(Installed::Workspace, &format!("EvF{nth}"), given).to_string()));
         let revoked = serde_json::json!({ "type": "tokens_revoked", "tokens": { "bot": ["U0CS000001"] } });
         letters.push(world.sign("/slack/events", event(Installed::Workspace, &format!("EvA{nth}"), said).to_string()));
         letters
@@ -100,6 +104,7 @@ async fn p58_no_log_holds_texts_tokens_signatures_triggers_or_response_urls() {
         "tokens revoked",
         "window could not be opened",
         "direct conversation",
+        "file could not be read",
     ] {
         assert!(log.contains(spoken), "`{spoken}` is not in the log, so nothing was looked through:\n{log}");
     }

@@ -1,7 +1,7 @@
 //! Slack's Web API, as far as it is called from here.
 
 use async_trait::async_trait;
-use countersign_slack::api::{OpenedView, Post, Posted, User};
+use countersign_slack::api::{File, OpenedView, Post, Posted, User};
 use countersign_slack::render::Page;
 use countersign_slack::{ApiError, SlackApi};
 use serde_json::Value;
@@ -19,6 +19,9 @@ pub(crate) struct Told {
     pub(crate) says: String,
 }
 
+/// What is answered to whoever fetches a file.
+pub(crate) type Content = Result<Vec<u8>, ApiError>;
+
 /// Users, spent triggers, windows and answers.
 #[derive(Default)]
 pub(crate) struct Slack {
@@ -26,6 +29,9 @@ pub(crate) struct Slack {
     spent: Mutex<BTreeSet<String>>,
     views: Mutex<Vec<(String, Value)>>,
     told: Mutex<Vec<Told>>,
+    files: Mutex<BTreeMap<String, (File, Content)>>,
+    fetched: Mutex<Vec<String>>,
+    pub(crate) takes_no_files: AtomicBool,
     pub(crate) opens_nothing: AtomicBool,
     pub(crate) answers_nowhere: AtomicBool,
     pub(crate) asked_users: AtomicU64,
@@ -51,6 +57,32 @@ impl Slack {
     /// Every window, as it was shown in the course of time.
     pub(crate) fn views(&self) -> Vec<(String, Value)> {
         self.views.lock().unwrap().clone()
+    }
+
+    /// Puts a text file of somebody's there, and changes it.
+    pub(crate) fn keeps(&self, id: &str, user: &str, content: impl Into<Vec<u8>>, change: impl FnOnce(&mut File)) {
+        let content = content.into();
+        let mut file = File {
+            id: id.into(),
+            user: Some(user.into()),
+            mode: Some("snippet".into()),
+            is_external: Some(false),
+            size: Some(content.len() as u64),
+            url_private: Some(format!("https://files.slack.com/files-pri/T1-{id}/a.yaml")),
+            ..File::default()
+        };
+        change(&mut file);
+        self.files.lock().unwrap().insert(id.into(), (file, Ok(content)));
+    }
+
+    /// Its content cannot be had.
+    pub(crate) fn withholds(&self, id: &str, error: ApiError) {
+        self.files.lock().unwrap().get_mut(id).unwrap().1 = Err(error);
+    }
+
+    /// What was asked about files, in order.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        self.fetched.lock().unwrap().clone()
     }
 
     fn tell(&self, to: &str, page: &Page) {
@@ -92,7 +124,23 @@ impl SlackApi for Slack {
         known.ok_or_else(|| ApiError::Refused("user_not_found".into()))
     }
 
+    async fn file(&self, id: &str) -> Result<File, ApiError> {
+        self.fetched.lock().unwrap().push(format!("info {id}"));
+        let files = self.files.lock().unwrap();
+        files.get(id).map(|(file, _)| file.clone()).ok_or_else(|| ApiError::Refused("file_not_found".into()))
+    }
+
+    async fn content(&self, file: &File, most: usize) -> Result<Vec<u8>, ApiError> {
+        self.fetched.lock().unwrap().push(format!("content {}", file.id));
+        let content = self.files.lock().unwrap().get(&file.id).unwrap().1.clone()?;
+        if content.len() > most { Err(ApiError::Refused("file_too_long".into())) } else { Ok(content) }
+    }
+
     async fn open_view(&self, trigger: &str, view: &SlackView) -> Result<OpenedView, ApiError> {
+        let asks_for_files = serde_json::to_string(view).unwrap().contains("file_input");
+        if asks_for_files && self.takes_no_files.load(Ordering::SeqCst) {
+            return Err(ApiError::Refused("missing_scope".into()));
+        }
         if self.opens_nothing.load(Ordering::SeqCst) || !self.spent.lock().unwrap().insert(trigger.to_owned()) {
             return Err(ApiError::Refused("expired_trigger_id".into()));
         }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests stand on fails by ending them")]
 
+mod files;
 mod outbox;
 mod people;
 mod properties;

@@ -1,7 +1,9 @@
-//! The filters from outside: against the real programs, and against attackers.
+//! The filters and drivers from outside: against the real programs, and against attackers.
 
 #![expect(clippy::unwrap_used, reason = "a test whose surroundings cannot be made fails")]
 
+mod apart;
+mod driver;
 mod gnu;
 mod jq;
 mod process;

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** nothing is claimed before the policy is loaded, the jail proven and the log open.
 
-use crate::host::{Host, HostError, Settings, fresh_name};
+use crate::host::{Host, HostError, Settings, fresh_name, issuer_settings};
 use crate::{Parts, Worker};
 use anyhow::Context as _;
 use countersign_audit::log::AuditLog;
@@ -128,9 +128,10 @@ async fn open_host(program: &Program, policy: &Arc<LivePolicy>) -> Result<Host, 
         jobs: worker.jobs.clone(),
         programs: worker.programs.clone(),
         uids: worker.uids.clone(),
-        own_services: OwnServices(countersign_service::queue::addresses(&program.config).await),
+        own_services: OwnServices(countersign_service::own_services::addresses(&program.config).await),
         environment: program.environment.all().clone(),
         extra_credentials: std::collections::BTreeMap::new(),
+        issuers: issuer_settings(&worker.issuers),
         clock: program.clock.clone(),
     };
     let policy = policy.clone();

@@ -7,7 +7,7 @@ mod broker;
 pub mod installed;
 mod name;
 
-pub use broker::LiveBroker;
+pub use broker::{LiveBroker, Means, issuer_settings};
 pub use name::fresh_name;
 
 use countersign_core::digest::Digest;
@@ -18,9 +18,11 @@ use countersign_jail::LauncherPath;
 use countersign_policy::Catalog;
 use countersign_policy::catalog::Reference as CatalogReference;
 use countersign_runner::recipe::Recipe as RunnerRecipe;
-use countersign_runner::target::{NotAHostPort, Target, Targets};
+use countersign_runner::target::{
+    Alertmanager, Cluster, Endpoint, NotAHostPort, NotAnEndpoint, Profile, Project, Target, Targets,
+};
 use countersign_runner::{Known, LocalJail, OpenError, OwnServices, Settings as JailSettings, Untrusted};
-use countersign_secrets::Recipe;
+use countersign_secrets::{IssuerSettings, Recipe, TargetKey, TargetKind};
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use secrecy::SecretString;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub environment: BTreeMap<String, SecretString>,
     /// Credentials beside the catalog's, which they replace.
     pub extra_credentials: BTreeMap<(String, CredentialClass), Recipe>,
+    /// What credentials are asked for with; by default nothing is minted.
+    pub issuers: IssuerSettings,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -77,6 +81,9 @@ pub enum HostError {
     /// A cluster's address.
     #[error("the address of cluster `{0}` is not https://host:port")]
     Address(String, #[source] NotAHostPort),
+    /// The endpoint of a profile or project, or the address of an Alertmanager.
+    #[error("the endpoint of `{0}` cannot be used")]
+    Endpoint(String, #[source] NotAnEndpoint),
 }
 
 /// A host that runs commands.
@@ -108,7 +115,9 @@ impl Host {
         })
         .map_err(HostError::Jail)?;
         jail.probe(Isolation::Strict).map_err(HostError::Untrusted)?;
-        let broker = LiveBroker::new(catalog, settings.extra_credentials, settings.environment.clone(), settings.clock);
+        let (extra, environment) = (settings.extra_credentials, settings.environment.clone());
+        let means = Means { extra, environment, issuers: settings.issuers };
+        let broker = LiveBroker::new(catalog, means, settings.clock);
         let this =
             Self { jail: Arc::new(jail), broker: Arc::new(broker), environment: settings.environment, _jobs: jobs };
         this.learn(catalog)?;
@@ -161,9 +170,30 @@ impl Host {
                 tracing::warn!(cluster = name.as_str(), "Its authority cannot be read, so nothing runs against it");
                 continue;
             };
-            let target = Target::of_address(cluster.address.clone(), ca)
+            let cluster = Cluster::of_address(cluster.address.clone(), ca)
                 .map_err(|wrong| HostError::Address(name.clone(), wrong))?;
-            targets.insert(name.clone(), target);
+            targets.insert(TargetKey::cluster(name), Target::Cluster(cluster));
+        }
+        for (name, profile) in catalog.profiles() {
+            let endpoint = endpoint(name, profile.endpoint.as_deref())?;
+            let profile = Profile { account: profile.account.clone(), endpoint };
+            targets.insert(TargetKey::new(TargetKind::Profile, name), Target::Profile(profile));
+        }
+        for (name, project) in catalog.projects() {
+            let project = Project { endpoint: endpoint(name, project.endpoint.as_deref())? };
+            targets.insert(TargetKey::new(TargetKind::Project, name), Target::Project(project));
+        }
+        for (name, one) in catalog.alertmanagers() {
+            let Ok(ca_pem) = one.ca.as_ref().map(|reference| self.read(reference)).transpose() else {
+                tracing::warn!(
+                    alertmanager = name.as_str(),
+                    "Its authority cannot be read, so nothing runs against it"
+                );
+                continue;
+            };
+            let endpoint = one.address.parse().map_err(|wrong| HostError::Endpoint(name.clone(), wrong))?;
+            let alertmanager = Alertmanager { endpoint, ca_pem };
+            targets.insert(TargetKey::new(TargetKind::Alertmanager, name), Target::Alertmanager(alertmanager));
         }
         Ok(targets)
     }
@@ -179,6 +209,11 @@ impl Host {
             }
         }
     }
+}
+
+fn endpoint(of: &str, address: Option<&str>) -> Result<Option<Endpoint>, HostError> {
+    let endpoint = address.map(str::parse).transpose();
+    endpoint.map_err(|wrong| HostError::Endpoint(of.to_owned(), wrong))
 }
 
 /// Takes the folder before anything in it is looked at: opening the jail clears it.

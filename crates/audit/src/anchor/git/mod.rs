@@ -8,11 +8,12 @@
 //! **Invariant:** a branch is only ever moved forward; of heads pushed at the same time by several
 //! processes each ends up in it.
 
-mod program;
+mod error;
 mod reading;
 mod writing;
 
-pub use program::{GitError, GitProgram};
+pub use countersign_git::{CallError, Program as GitProgram};
+pub use error::GitError;
 
 use super::spec::Branch;
 use super::{Anchor, Heads, NotAnchored};
@@ -137,6 +138,14 @@ impl Heads for GitPlace {
     async fn rewritten(&self) -> Result<Vec<String>, ReadError> {
         Self::rewritten(self).await.map_err(unavailable)
     }
+}
+
+/// Checks what does not change between calls.
+fn checked(program: GitProgram) -> Result<GitProgram, GitError> {
+    if program.program.is_absolute() {
+        return Ok(program);
+    }
+    Err(GitError::BadSetting(program.program.display().to_string(), "the program needs an absolute path"))
 }
 
 fn unavailable(error: GitError) -> ReadError {

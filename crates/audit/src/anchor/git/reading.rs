@@ -4,10 +4,11 @@
 //! what the branch's tip holds, and one git gives all of it.
 
 use super::name_of;
-use super::program::{GitError, GitProgram, Running};
 use super::writing::{ALL, DRAFT, Pusher};
+use super::{CallError, GitError, GitProgram, checked};
 use crate::anchor::spec::Branch;
 use crate::layout;
+use countersign_git::Running;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,7 +54,7 @@ impl Reader {
         let repository = std::path::absolute(clone).map_err(|error| GitError::Io(clone.to_owned(), error))?;
         // A clone with a working folder has its own, perhaps older, branch beside what was fetched.
         let places = vec![format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")];
-        let program = program.checked()?;
+        let program = checked(program)?;
         let it = Self { program, repository, branch: branch.to_string(), places, state: Mutex::default() };
         it.tip().await?;
         Ok(it)
@@ -81,8 +82,8 @@ impl Reader {
             };
             let bytes = timeout(self.program.deadline, batch.read(&object))
                 .await
-                .map_err(|_| GitError::TooSlow(self.program.deadline))?
-                .map_err(|error| GitError::Io(self.program.program.clone(), error))?;
+                .map_err(|_| CallError::TooSlow(self.program.deadline))?
+                .map_err(|error| CallError::Io(self.program.program.clone(), error))?;
             // One that stopped in the middle of an answer is not asked again.
             state.batch = bytes.is_some().then_some(batch);
             contents.push(bytes.unwrap_or_default());
@@ -133,7 +134,7 @@ impl Reader {
             }
             // git's own words tell of a repository of another owner.
             if answer.fatal() {
-                return Err(answer.failed("rev-parse"));
+                return Err(answer.failed("rev-parse").into());
             }
         }
         Err(GitError::NoBranch(self.repository.display().to_string(), self.branch.clone()))
@@ -171,7 +172,7 @@ impl Batch {
         running.child.stderr = None;
         let (Some(asks), Some(answers)) = (running.child.stdin.take(), running.child.stdout.take()) else {
             let error = std::io::Error::other("git was started without pipes");
-            return Err(GitError::Io(program.program.clone(), error));
+            return Err(CallError::Io(program.program.clone(), error).into());
         };
         Ok(Self { asks, answers: BufReader::new(answers), _running: running })
     }

@@ -7,9 +7,9 @@
 //! **Invariant:** no push is ever forced, and a head counts as kept only when the remote took the
 //! commit that holds it.
 
-use super::program::{GitError, GitProgram};
-use super::{GitSettings, path_of};
+use super::{CallError, GitError, GitProgram, GitSettings, checked, path_of};
 use crate::sink::Key;
+use countersign_git::Answer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub(super) struct Pusher {
 impl Pusher {
     pub(super) async fn open(settings: GitSettings) -> Result<Self, GitError> {
         let GitSettings { program, repository, branch, work, author } = settings;
-        let program = program.checked()?;
+        let program = checked(program)?;
         let repository = remote(&repository)?;
         let plain = |text: &str| !text.trim().is_empty() && !text.contains(['<', '>', '\n', '\r', '\0']);
         if !plain(&author.0) || !plain(&author.1) {
@@ -116,7 +116,7 @@ impl Pusher {
     async fn known_tip(&self) -> Result<Option<String>, GitError> {
         let answer = self.git(&["rev-parse", "--verify", "--quiet", TIP], &[]).await?;
         if answer.fatal() {
-            return Err(answer.failed("rev-parse"));
+            return Err(answer.failed("rev-parse").into());
         }
         Ok(word(&answer.out))
     }
@@ -170,7 +170,7 @@ impl Pusher {
         // What may never be pushed is not remembered as if it had been.
         let words = ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force", "--date-format=now"];
         let out = self.git(&words, stream.as_bytes()).await?.good("fast-import")?;
-        word(&out).ok_or(GitError::Failed { call: "fast-import", said: "it named no commit".into() })
+        word(&out).ok_or_else(|| CallError::Failed { call: "fast-import", said: "it named no commit".into() }.into())
     }
 
     /// Whether the remote took it; a plain no is no error.
@@ -186,12 +186,12 @@ impl Pusher {
         } else if refused {
             Ok(false)
         } else {
-            Err(answer.failed("push"))
+            Err(answer.failed("push").into())
         }
     }
 
-    async fn git(&self, words: &[&str], input: &[u8]) -> Result<super::program::Answer, GitError> {
-        self.settings.program.run(&self.settings.work, words, input).await
+    async fn git(&self, words: &[&str], input: &[u8]) -> Result<Answer, GitError> {
+        Ok(self.settings.program.run(&self.settings.work, words, input).await?)
     }
 
     pub(super) fn work(&self) -> (GitProgram, &Path) {

@@ -389,6 +389,35 @@ fn people_deciding() {
 }
 
 #[test]
+fn on_the_way_and_afterwards() {
+    says(
+        &Notice::InLine { behind: Some("Ann (request 1a2b3c4d)".into()), position: 1 },
+        expect![[r#"
+        Waits: Ann (request 1a2b3c4d) is changing the same target. It is next.
+    "#]],
+    );
+    says(
+        &Notice::InLine { behind: Some("Ann (request 1a2b3c4d)".into()), position: 3 },
+        expect![[r#"
+        Waits: Ann (request 1a2b3c4d) is changing the same target. 2 others go first.
+    "#]],
+    );
+    says(
+        &Notice::TimeRunsOut { left: Duration::from_secs(24) },
+        expect![[r#"
+        Most of its time is used: it is ended in 24 s unless it is done by then.
+    "#]],
+    );
+    says(
+        &Notice::Reconciled { who: "Bob".into(), happened: false, note: Some("the pod is still there".into()) },
+        expect![[r#"
+        Bob looked, and says that it did not happen. That is on record.
+          Found       the pod is still there
+    "#]],
+    );
+}
+
+#[test]
 fn endings() {
     let plain = Finished {
         ending: Ending::Ran,
@@ -428,6 +457,10 @@ fn endings() {
           Next        Part of it may have happened. Look at the target before you repeat it.
     "#]],
     );
+}
+
+#[test]
+fn endings_without_a_result() {
     says(
         &Notice::Drifted { lines: vec!["- delete pods api-7f".into(), "+ delete pods api-9a".into()] },
         expect![[r#"
@@ -599,6 +632,9 @@ fn notices_of(text: &str) -> Vec<Notice> {
         Notice::Drifted { lines: vec![it()] },
         Notice::UnknownOutcome { find_out: vec![it()] },
         Notice::Cancelled { who: it(), was_running: true },
+        Notice::InLine { behind: Some(it()), position: 2 },
+        Notice::TimeRunsOut { left: Duration::from_secs(10) },
+        Notice::Reconciled { who: it(), happened: true, note: Some(it()) },
         Notice::NotCounted { why: refusal() },
         Notice::Fault { reference: it(), may_have_started: true },
     ]

@@ -64,6 +64,7 @@ fn step(event: &Event) -> Step {
         Kind::Cancelled => Step::Cancelled,
         Kind::Outcome => Step::Ended(ending(event), event.exit),
         Kind::Ballot
+        | Kind::Reconciled
         | Kind::Lease
         | Kind::Grant
         | Kind::BreakGlass

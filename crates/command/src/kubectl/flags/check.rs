@@ -264,7 +264,7 @@ pub(in crate::kubectl) fn whole(text: &str) -> Wrong {
 pub(in crate::kubectl) fn condition(text: &str) -> Wrong {
     let named = |text: &str| of(text, "-_./=", "").is_ok();
     let fits = match text.split_once('=') {
-        None => matches!(text, "delete" | "create"),
+        None => ["delete", "create"].iter().any(|word| text.eq_ignore_ascii_case(word)),
         Some(("condition", condition)) => named(condition),
         Some(("jsonpath", path)) => !path.trim().is_empty(),
         Some(_) => false,
@@ -275,4 +275,25 @@ pub(in crate::kubectl) fn condition(text: &str) -> Wrong {
 /// A wait that may also be none at all: what holds now counts.
 pub(in crate::kubectl) fn short_wait(text: &str) -> Wrong {
     if matches!(text, "0" | "0s") { Ok(()) } else { patient_wait(text) }
+}
+
+/// How long one request may take: seconds are what is meant without a unit.
+///
+/// Source: client-go `clientcmd.ParseTimeout`.
+pub(in crate::kubectl) fn seconds(text: &str) -> Option<u64> {
+    let whole = count(text).is_ok().then(|| text.parse().ok()).flatten();
+    whole.or_else(|| duration(text).map(|wait| wait.as_secs()))
+}
+
+/// The same within the bounds of a job; none at all would be for ever.
+pub(in crate::kubectl) fn request_timeout(text: &str) -> Wrong {
+    let fits = seconds(text).is_some_and(|wait| (1..=LONGEST_LOOK.as_secs()).contains(&wait));
+    fits.then_some(()).ok_or_else(|| "takes a duration from 1s to 1h, as `30s`".to_owned())
+}
+
+/// Source: Kubernetes API concepts, "field manager": at most 128 printable characters.
+pub(in crate::kubectl) fn manager(text: &str) -> Wrong {
+    let inner = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let fits = (1..=128).contains(&text.len()) && !text.starts_with('-') && text.chars().all(inner);
+    fits.then_some(()).ok_or_else(|| "takes the name of a field manager".to_owned())
 }

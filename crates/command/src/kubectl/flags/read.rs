@@ -1,8 +1,8 @@
-//! Flags of the verbs that only look.
+//! Flags of the verbs that only look. What is followed or watched ends when its time is over.
 
 use super::check;
 use crate::grammar::{Flag, flag, switch};
-use countersign_core::refusal::Code::{FlagNotAllowed, NotAvailableYet};
+use countersign_core::refusal::Code::FlagNotAllowed;
 
 /// `get`.
 pub(in crate::kubectl) const GET: &[Flag] = &[
@@ -10,15 +10,15 @@ pub(in crate::kubectl) const GET: &[Flag] = &[
     switch("ignore-not-found"),
     flag("label-columns").short('L').accumulates().check(check::label_columns),
     switch("no-headers").display(),
-    switch("output-watch-events").only_default(NotAvailableYet, "ask again for the state at another time"),
+    switch("output-watch-events").display(),
     flag("raw").refused(FlagNotAllowed, "name kind and object: a raw path could be anything"),
     switch("server-print").default("true").display(),
     switch("show-kind").display(),
     switch("show-labels").display(),
     flag("sort-by").display().check(check::field_path),
     flag("subresource").check(check::subresource),
-    switch("watch").short('w').only_default(NotAvailableYet, "leave `-w` away and ask again later"),
-    switch("watch-only").only_default(NotAvailableYet, "leave it away and ask again later"),
+    switch("watch").short('w'),
+    switch("watch-only"),
 ];
 
 /// `describe`.
@@ -30,9 +30,7 @@ pub(in crate::kubectl) const LOGS: &[Flag] = &[
     switch("all-containers"),
     switch("all-pods"),
     flag("container").short('c').check(check::object_name),
-    switch("follow")
-        .short('f')
-        .only_default(NotAvailableYet, "leave `-f` away, and bound the output with `--tail` or `--since`"),
+    switch("follow").short('f'),
     switch("ignore-errors").display(),
     switch("insecure-skip-tls-verify-backend")
         .refused(FlagNotAllowed, "leave it away: certificates are always checked"),
@@ -53,7 +51,7 @@ pub(in crate::kubectl) const EVENTS: &[Flag] = &[
     flag("for").check(check::one_object),
     switch("no-headers").display(),
     flag("types").accumulates().check(check::event_types),
-    switch("watch").short('w').only_default(NotAvailableYet, "leave `-w` away and ask again later"),
+    switch("watch").short('w'),
 ];
 
 /// `top node` and `top pod`.
@@ -73,6 +71,9 @@ pub(in crate::kubectl) const EXPLAIN: &[Flag] = &[
     flag("output").short('o').display(),
     switch("recursive").display(),
 ];
+
+/// `apply view-last-applied`.
+pub(in crate::kubectl) const LAST_APPLIED: &[Flag] = &[flag("output").short('o').default("yaml").display()];
 
 /// `api-resources`. Without `--namespaced` both are listed, so either value says something.
 pub(in crate::kubectl) const API_RESOURCES: &[Flag] = &[

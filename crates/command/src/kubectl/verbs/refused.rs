@@ -26,6 +26,8 @@ pub(super) const REFUSED: &[RefusedVerb] = &[
     session("proxy", "use `kubectl get`"),
     session("debug", "look with `kubectl describe` and `kubectl logs`"),
     session("edit", "change one thing with `kubectl patch` or `kubectl set`, or use `kubectl apply`"),
+    session("apply edit-last-applied", "use `kubectl apply` with the manifest as it should be"),
+    files("apply set-last-applied", "use `kubectl apply` with a manifest: it writes the annotation"),
     files("cp", "look with `kubectl logs`; files do not pass through chat"),
     files("kustomize", "render manifests where they are kept"),
     files("auth reconcile", "use `kubectl apply` with a manifest"),

@@ -11,5 +11,6 @@ for i = 2, #ARGV do
     met = math.max(met, (job.stage == 'held' and job.started ~= '1') and 2 or 3)
   end
 end
+news('cancellation:' .. ARGV[1])
 news('invocation:' .. ARGV[1])
 return met

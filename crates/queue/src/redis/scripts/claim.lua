@@ -3,14 +3,6 @@ local pool, worker, now, ends = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local ready = P .. 'ready:' .. pool
 local from = 0
 
--- A lock is whose work is held or waits to be settled; one that was left behind keeps nobody out.
-local function locked(lock)
-  local by = lock ~= '' and redis.call('GET', P .. 'lock:' .. lock)
-  if not by then return false end
-  local stage = redis.call('HGET', job_key(by), 'stage')
-  return stage == 'held' or stage == 'orphaned'
-end
-
 while true do
   local members = redis.call('ZRANGE', ready, from, from + 63)
   if #members == 0 then return false end
@@ -18,7 +10,7 @@ while true do
     local job = read_job(member)
     if not job or job.stage ~= 'queued' or job.pool ~= pool then
       redis.call('ZREM', ready, member)
-    elseif (tonumber(job.not_before) or 0) > now or locked(job.lock) then
+    elseif (tonumber(job.not_before) or 0) > now or holder(job.lock) then
       from = from + 1
     else
       local load = redis.call('GET', P .. 'load:' .. member)
@@ -30,6 +22,7 @@ while true do
         local fence = next_number('fence')
         redis.call('HSET', job_key(member), 'stage', 'held', 'worker', worker, 'fence', fence, 'until', ends, 'started', '0')
         redis.call('ZREM', ready, member)
+        leave_line(member, job.lock)
         redis.call('ZADD', P .. 'held', ends, member)
         if job.lock ~= '' then redis.call('SET', P .. 'lock:' .. job.lock, member, 'EX', KEEP) end
         return {member, fence, load}

@@ -8,5 +8,6 @@ redis.call('HSET', job_key(member), 'pool', pool, 'repeat', ARGV[3], 'lock', ARG
   'repeated', '0', 'cancelled', '0', 'stage', 'queued', 'not_before', '0', 'started', '0', 'fence', '', 'until', '', 'worker', '')
 redis.call('EXPIRE', job_key(member), KEEP)
 redis.call('ZADD', P .. 'ready:' .. pool, order, member)
+wait_in_line(member, ARGV[4], order)
 news('pool:' .. pool)
 return 1

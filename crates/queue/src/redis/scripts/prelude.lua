@@ -28,11 +28,34 @@ local function unlock(member, lock)
   end
 end
 
+-- Who waits for a lock, in order: for people to look at.
+local function line(lock) return P .. 'line:' .. lock end
+
+local function wait_in_line(member, lock, order)
+  if lock and lock ~= '' then
+    redis.call('ZADD', line(lock), order, member)
+    redis.call('EXPIRE', line(lock), KEEP)
+  end
+end
+
+local function leave_line(member, lock)
+  if lock and lock ~= '' then redis.call('ZREM', line(lock), member) end
+end
+
 -- Out of every index; the stage is the caller's to set.
 local function unindex(member, job)
+  leave_line(member, job.lock)
   redis.call('ZREM', P .. 'ready:' .. job.pool, member)
   redis.call('ZREM', P .. 'held', member)
   redis.call('SREM', P .. 'orphans', member)
+end
+
+-- Whose work has a lock: held, or waiting to be settled. One that was left behind keeps nobody out.
+local function holder(lock)
+  local by = lock ~= '' and redis.call('GET', P .. 'lock:' .. lock)
+  if not by then return nil end
+  local stage = redis.call('HGET', job_key(by), 'stage')
+  return (stage == 'held' or stage == 'orphaned') and by or nil
 end
 
 local FIELDS = {'pool', 'lock', 'stage', 'not_before', 'fence', 'until', 'started', 'cancelled', 'repeated', 'repeat', 'order', 'worker'}
@@ -63,6 +86,7 @@ local function put_back(member, job, not_before)
   unlock(member, job.lock)
   redis.call('HSET', job_key(member), 'stage', 'queued', 'not_before', not_before, 'started', '0')
   redis.call('ZADD', P .. 'ready:' .. job.pool, job.order, member)
+  wait_in_line(member, job.lock, job.order)
   news('pool:' .. job.pool)
   return true
 end

@@ -2,7 +2,7 @@
 
 use super::shown;
 use async_trait::async_trait;
-use countersign_slack::api::{ApiError, OpenedView, Post, Posted, SlackApi, User};
+use countersign_slack::api::{ApiError, File, OpenedView, Post, Posted, SlackApi, User};
 use countersign_slack::render::Page;
 use slack_morphism::prelude::SlackView;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -192,6 +192,14 @@ impl SlackApi for Slack {
     async fn user(&self, user: &str) -> Result<User, ApiError> {
         self.meet("user", user).await?;
         self.state().people.get(user).cloned().ok_or_else(|| ApiError::of_code("user_not_found"))
+    }
+
+    async fn file(&self, _: &str) -> Result<File, ApiError> {
+        Err(ApiError::of_code("not_here"))
+    }
+
+    async fn content(&self, _: &File, _: usize) -> Result<Vec<u8>, ApiError> {
+        Err(ApiError::of_code("not_here"))
     }
 
     async fn open_view(&self, _: &str, _: &SlackView) -> Result<OpenedView, ApiError> {
