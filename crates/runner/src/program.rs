@@ -184,13 +184,9 @@ impl Program {
 
     /// Where it stands inside a jail of this level.
     #[must_use]
-    pub(crate) fn inside(&self, level: Level, hidden: &[&str]) -> String {
+    pub(crate) fn inside(&self, level: Level) -> String {
         let named = match level {
-            // What is mounted over the host's folders would hide it.
-            Level::Strict if hidden.iter().any(|own| self.path.starts_with(own)) => {
-                return format!("/opt/countersign/{}", self.name);
-            }
-            Level::Strict => &self.path,
+            Level::Strict => return shown(&self.path),
             // An interpreter finds its parts from the name it is called by. The rules know the real file alone.
             Level::Nested | Level::Job | Level::None if !self.is_one_file() => &self.path,
             Level::Nested | Level::Job | Level::None => &self.file,
@@ -198,18 +194,24 @@ impl Program {
         named.to_string_lossy().into_owned()
     }
 
+    /// Its fixed arguments in a jail of this level.
+    pub(crate) fn fixed(&self, level: Level) -> impl Iterator<Item = String> {
+        let own_root = level == Level::Strict;
+        self.with.iter().map(move |one| if own_root { shown(Path::new(one)) } else { one.clone() })
+    }
+
     /// Everything it is made of, for a jail of this level, where it stands itself at `inside`.
     pub(crate) fn mounts(&self, level: Level, inside: &str) -> Vec<Mount> {
         let own_root = level == Level::Strict;
         let named = |path: &Path, real: &Path, kind| {
-            let target = if own_root { path } else { real };
-            Mount { source: real.to_owned(), target: target.to_string_lossy().into_owned(), kind }
+            let target = if own_root { shown(path) } else { real.to_string_lossy().into_owned() };
+            Mount { source: real.to_owned(), target, kind }
         };
         let trees = self.trees.iter().map(|tree| named(&tree.path, &tree.real, MountKind::Dir));
         // What lies in a folder that is shown whole is there already.
         let alone = self.parts.iter().filter(|part| !self.trees.iter().any(|tree| tree.holds(&part.path, &part.real)));
         let parts = alone.map(|part| named(&part.path, &part.real, MountKind::File));
-        let own = (!self.trees.iter().any(|tree| tree.holds(Path::new(inside), &self.file))).then(|| {
+        let own = (!self.trees.iter().any(|tree| tree.holds(&self.path, &self.file))).then(|| {
             let target = if own_root { inside.to_owned() } else { self.file.to_string_lossy().into_owned() };
             Mount { source: self.file.clone(), target, kind: MountKind::File }
         });
@@ -219,6 +221,18 @@ impl Program {
     const fn is_one_file(&self) -> bool {
         self.with.is_empty() && self.parts.is_empty() && self.trees.is_empty()
     }
+}
+
+/// The private folder inside a strict jail.
+pub(crate) const HOME: &str = "/home/job";
+
+/// Folders of each job's own, which lie over the host's.
+const OVERLAID: [&str; 2] = ["/tmp", HOME];
+
+/// Where a path of the host stands in a root of the job's own.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if OVERLAID.iter().any(|own| path.starts_with(own)) { format!("/opt/countersign{text}") } else { text.into_owned() }
 }
 
 #[cfg(test)]

@@ -294,9 +294,10 @@ async fn a_call_that_does_not_end_is_ended_with_all_it_started_and_may_tidy_up_f
         let it = Installation::new();
         let remote = Remote::make(it.path("remote.git"));
         let (child, tidy) = (it.path("child"), it.path("tidy"));
-        // It removes what it would leave when it is asked to end; what it started does not listen.
+        // It removes what it would leave when it is asked to end; what it started does not listen. No other program is
+        // in between: of one that ends by a signal the shell tells, and dies of it when nobody reads that.
         let script = format!(
-            "trap 'echo > {tidy}; exit 1' TERM\n(trap '' TERM; exec sleep 1000) &\necho $! > {child}.new\nmv {child}.new {child}\nwait",
+            "trap 'echo > {tidy}; exit 1' TERM\n(trap '' TERM; exec sleep 1000) &\necho $! > {child}\nwait",
             child = child.display(),
             tidy = tidy.display(),
         );

@@ -5,14 +5,14 @@
 
 use super::beside::beside;
 use super::follow::{End, Followed, Stop, follow};
-use super::job::{HOME, Job, Next, inside, kill, limits};
+use super::job::{Job, Next, kill, limits};
 use super::order::Order;
 use super::pump::{Budget, Finished, Place, Stream};
 use super::{Installed, LocalJail, OpenError};
 use crate::files::expand;
 use crate::folder::Uid;
 use crate::port::{RunFault, WAITING_CHUNKS};
-use crate::program::{Program, ProgramError};
+use crate::program::{HOME, Program, ProgramError};
 use crate::recipe::Recipe;
 use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
@@ -78,7 +78,7 @@ impl Filtering {
     }
 
     fn plan(&self) -> Plan {
-        let inside = inside(Level::Strict, &self.usable.program);
+        let inside = self.usable.program.inside(Level::Strict);
         let own = self.usable.program.mounts(Level::Strict, &inside);
         let files = self.usable.files.iter().map(|file| file.mount(Level::Strict));
         Plan {

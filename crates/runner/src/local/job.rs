@@ -11,7 +11,7 @@ use crate::egress::{Allowed, Proxy};
 use crate::folder::{JobFolder, Uid};
 use crate::material::{self, Surroundings};
 use crate::port::{Exit, Output, Ran, RunFault, StepOutput};
-use crate::program::Program;
+use crate::program::HOME;
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
@@ -48,9 +48,6 @@ const DRAIN_STOPPED: Duration = Duration::from_millis(300);
 
 /// People are told when this part of the time is left: four fifths are used then.
 const LEFT_WHEN_TOLD: u32 = 5;
-
-/// The private folder inside a strict jail.
-pub(super) const HOME: &str = "/home/job";
 
 /// The proxy's port inside a strict jail, where nothing else listens.
 const PROXY_PORT: u16 = 3128;
@@ -346,11 +343,11 @@ impl Job {
     fn plan(&self, argv: &Argv) -> Plan {
         let level = self.order.level;
         let program = &self.order.usable.program;
-        let inside = inside(level, program);
+        let inside = program.inside(level);
         let own = program.mounts(level, &inside);
         let files = self.order.usable.files.iter().map(|file| file.mount(level));
         let files = files.filter(|mount| !own.iter().any(|own| own.target == mount.target));
-        let fixed = program.with.iter().chain(argv.arguments()).cloned();
+        let fixed = program.fixed(level).chain(argv.arguments().iter().cloned());
         Plan {
             level,
             argv: std::iter::once(inside).chain(fixed).collect(),
@@ -374,11 +371,6 @@ pub(super) struct Taken {
     err: Option<Finished>,
     /// Whether the end of the output was not read in time.
     late: bool,
-}
-
-/// Where the program stands inside the jail: the job's own `/tmp` and home lie over the host's.
-pub(super) fn inside(level: Level, program: &Program) -> String {
-    program.inside(level, &["/tmp", HOME])
 }
 
 /// Whether the next step may run.
