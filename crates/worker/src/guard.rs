@@ -61,35 +61,12 @@ impl Worker {
         stopping: &Stopping,
         ended: &CancellationToken,
     ) {
-        let clock = &self.parts().clock;
-        let mut news = self.parts().queue.listen(Topic::Control);
-        let mut asked_at = decided;
-        let mut is_away = false;
-        let why = loop {
-            tokio::select! {
-                () = ended.cancelled() => return,
-                () = news.wait(LOOK_EVERY) => {}
-            }
-            if ongoing.changes() {
-                match self.frozen(ongoing.env()).await {
-                    Ok(Some(refusal)) => break refusal,
-                    Ok(None) => is_away = false,
-                    Err(refusal) if !std::mem::replace(&mut is_away, true) => {
-                        tracing::warn!(invocation.id = %id, "What runs goes on: {refusal}");
-                    }
-                    Err(_) => {}
-                }
-            }
-            if clock.boottime().saturating_sub(asked_at) >= ASK_EVERY {
-                asked_at = clock.boottime();
-                if let Some(no) = self.no_longer(id, ongoing).await {
-                    break no;
-                }
-            }
+        // A store or directory that does not answer must not hold up the end of a command and of its lease.
+        let why = tokio::select! {
+            biased;
+            () = ended.cancelled() => return,
+            why = self.must_end(id, ongoing, decided) => why,
         };
-        if ended.is_cancelled() {
-            return;
-        }
         stopping.stop(why.clone());
         tracing::warn!(invocation.id = %id, refusal.code = %why.code(), "A command that runs is stopped: {why}");
         let by = Actor {
@@ -102,6 +79,33 @@ impl Worker {
         };
         if let Err(error) = self.parts().log.record(Event::about(Kind::Cancelled, id).by(by).refusing(&why)).await {
             tracing::error!(invocation.id = %id, "Why a command was stopped is not on record: {error}");
+        }
+    }
+
+    /// Why it may no longer run, once that is so.
+    async fn must_end(&self, id: InvocationId, ongoing: &Ongoing, decided: Duration) -> Refusal {
+        let clock = &self.parts().clock;
+        let mut news = self.parts().queue.listen(Topic::Control);
+        let mut asked_at = decided;
+        let mut is_away = false;
+        loop {
+            news.wait(LOOK_EVERY).await;
+            if ongoing.changes() {
+                match self.frozen(ongoing.env()).await {
+                    Ok(Some(refusal)) => return refusal,
+                    Ok(None) => is_away = false,
+                    Err(refusal) if !std::mem::replace(&mut is_away, true) => {
+                        tracing::warn!(invocation.id = %id, "What runs goes on: {refusal}");
+                    }
+                    Err(_) => {}
+                }
+            }
+            if clock.boottime().saturating_sub(asked_at) >= ASK_EVERY {
+                asked_at = clock.boottime();
+                if let Some(no) = self.no_longer(id, ongoing).await {
+                    return no;
+                }
+            }
         }
     }
 
