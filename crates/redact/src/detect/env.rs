@@ -1,11 +1,13 @@
-//! Names and values that stand side by side: `name: DB_PASSWORD` and, in the next line, `value: …`.
+//! Names and values that stand side by side: `name: DB_PASSWORD` and, in the next line, `value: …`; or, of a parameter,
+//! its type and its value.
 //!
 //! **Invariant:** as for what is assigned: only the value is hidden.
 
 use super::assigned::sign;
-use super::keys;
+use super::keys::{self, Kept, Sure};
+use super::swallow::Swallow;
 use super::values;
-use super::view::{Covers, Read, View};
+use super::view::{Cover, Covers, Read, View};
 use std::ops::Range;
 
 /// What the name of the name is called, in small letters: Kubernetes, ECS, `CloudFormation`, Beanstalk.
@@ -17,12 +19,37 @@ const VALUES: [&str; 5] = ["value", "parametervalue", "outputvalue", "default", 
 /// Between both, at most so many blanks and line ends.
 const APART: usize = 200;
 
+/// Longest column that is held, in bytes.
+const LONGEST: usize = 16 * 1024;
+
 pub(super) fn listed(view: &View<'_>, place: Range<usize>) -> Read<Covers> {
     let (start, end) = keys::extent(view, place.start, place.end)?;
-    if !is_named(view.line_behind(start).unwrap_or_default()) {
+    if !is_named(view.line_behind(start).unwrap_or_default(), &NAMES) {
         return Ok(Covers::new());
     }
     let Some(kept) = keys::kept(view.read(start, end)) else { return Ok(Covers::new()) };
+    value_beside(view, end, kept)
+}
+
+/// `SecureString`, the type of a parameter whose value is kept encrypted (AWS Systems Manager, "Parameter"): in JSON and
+/// YAML the value is the next key, in text the next column.
+pub(super) fn secure(view: &View<'_>, place: Range<usize>) -> Read<Covers> {
+    let kept = Kept { name: "secret", sure: Sure::Whatever };
+    if is_named(view.line_behind(place.start).unwrap_or_default(), &["type"]) {
+        return value_beside(view, place.end, kept);
+    }
+    if view.before(place.start) != Some(b'\t') || view.byte(place.end)? != Some(b'\t') {
+        return Ok(Covers::new());
+    }
+    let start = place.end + 1;
+    let end = view.run(start, LONGEST, |byte| !matches!(byte, b'\t' | b'\n' | b'\r'))?;
+    let shown = end == start || super::yaml::is_marker(view.read(start, end));
+    let then = (end - start == LONGEST).then_some(Swallow::Line);
+    Ok(if shown { Covers::new() } else { vec![Cover::new(start, end, kept.name).and_then(then)] })
+}
+
+/// The value under the key behind this place, if it is one for values.
+fn value_beside(view: &View<'_>, end: usize, kept: Kept) -> Read<Covers> {
     let quotes = |byte| matches!(byte, b'\\' | b'"' | b'\'');
     let behind = view.run(end, 16, quotes)?;
     let next =
@@ -43,13 +70,13 @@ pub(super) fn listed(view: &View<'_>, place: Range<usize>) -> Read<Covers> {
     }
 }
 
-/// Whether the line ends with the name of a name: `- name: "`.
-fn is_named(line: &[u8]) -> bool {
+/// Whether the line ends with one of these keys: `- name: "`.
+fn is_named(line: &[u8], keys: &[&str]) -> bool {
     let text = String::from_utf8_lossy(line).to_ascii_lowercase();
     let text = text.trim_end_matches(['"', '\'', '\\']).trim_end();
     let Some(text) = text.strip_suffix(':').or_else(|| text.strip_suffix('=')) else { return false };
     let text = text.trim_end().trim_end_matches(['"', '\'', '\\']);
-    NAMES.iter().any(|name| {
+    keys.iter().any(|name| {
         text.strip_suffix(name).is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
     })
 }

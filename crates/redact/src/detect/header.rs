@@ -13,8 +13,21 @@ const NAME: &str = "authorization";
 const LONGEST: usize = 16 * 1024;
 
 /// Schemes whose credential is one word (IANA, "HTTP Authentication Schemes", and what vendors add).
-const SCHEMES: [&str; 12] =
-    ["bearer", "basic", "token", "negotiate", "ntlm", "apikey", "api-key", "key", "genie-key", "dpop", "oauth", "jwt"];
+const SCHEMES: [&str; 13] = [
+    "bearer",
+    "basic",
+    "token",
+    "negotiate",
+    "ntlm",
+    "apikey",
+    "api-key",
+    "key",
+    "genie-key",
+    "dpop",
+    "oauth",
+    "jwt",
+    "ssws",
+];
 
 /// Schemes with parameters, and the parameters that are secret.
 const PARAMETERS: [&str; 5] = ["response", "signature", "oauth_signature", "mac", "token"];

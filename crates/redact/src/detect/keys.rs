@@ -120,6 +120,22 @@ const KEYS: [&str; 27] = [
     "decryption",
 ];
 
+/// Words before `key` in a header that make it something to find things by.
+const FINDERS: [&str; 12] = [
+    "cache",
+    "idempotency",
+    "partition",
+    "surrogate",
+    "routing",
+    "sort",
+    "primary",
+    "public",
+    "object",
+    "row",
+    "deduplication",
+    "request",
+];
+
 /// Words before `secret` that make it a value rather than an object.
 const SECRETS: [&str; 12] =
     ["client", "jwt", "session", "shared", "signing", "consumer", "app", "oauth", "cookie", "hmac", "webhook", "csrf"];
@@ -179,6 +195,11 @@ pub(super) fn kept(key: &[u8]) -> Option<Kept> {
             return Some(Kept { name: "api-key", sure: Sure::UnlessName });
         }
         (previous, "key") if KEYS.contains(&previous) => return if_random("api-key"),
+        // A header that somebody made up for a key: `X-Backend-Key`, `Fastly-Key`.
+        ("fastly", "key") => return if_random("api-key"),
+        (previous, "key") if words.first() == Some(&"x") && text.contains('-') && !FINDERS.contains(&previous) => {
+            return if_random("api-key");
+        }
         ("session" | "csrf" | "xsrf", "token") => return if_random("token"),
         (previous, "token") if CURSORS.contains(&previous) => return None,
         _ => {}

@@ -62,6 +62,11 @@ fn turns(part: &[u8]) -> usize {
     changes(letters.get(1..).unwrap_or_default(), u8::is_ascii_uppercase)
 }
 
+/// Whether small letters and capitals take turns as in no name of a program, whose words are some letters long.
+pub(crate) fn shuffled(part: &[u8]) -> bool {
+    part.len() >= LONG && turns(part) * 5 >= part.len() * 2
+}
+
 fn changes(part: &[u8], is: impl Fn(&u8) -> bool) -> usize {
     part.windows(2).filter(|pair| matches!(pair, [a, b] if is(a) != is(b))).count()
 }

@@ -98,6 +98,16 @@ pub(super) fn terraform_cloud(view: &View<'_>, place: Range<usize>) -> Read<Cove
     Ok(vec![Cover::new(place.end, end, "terraform-token")])
 }
 
+/// `<number of the bot>:AA…` (Telegram, "Authorizing your bot"). The number is no secret.
+pub(super) fn telegram(view: &View<'_>, place: Range<usize>) -> Read<Covers> {
+    let digits = view.behind(place.start).iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let start = place.start + 1;
+    let end = view.run(start, 64, word)?;
+    let bot = (8..=10).contains(&digits) && view.begins_word(place.start - digits);
+    let exact = view.read(place.start, place.end) == b":AA" && end - start == 35;
+    Ok(if bot && exact { vec![Cover::new(start, end, TokenKind::ApiKey.name())] } else { Covers::new() })
+}
+
 /// Hashes as crypt(5), htpasswd(1), argon2 and LDAP write them.
 pub(super) fn password_hash(view: &View<'_>, place: Range<usize>) -> Read<Covers> {
     if view.before(place.start).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'\\') {

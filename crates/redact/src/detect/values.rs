@@ -4,7 +4,7 @@
 //! held is hidden to its end.
 
 use super::keys::{Kept, Sure, key_byte};
-use super::random::{looks_like_place, no_name, random, uuid};
+use super::random::{looks_like_place, no_name, random, shuffled, uuid};
 use super::swallow::{Quote, Swallow, quote};
 use super::view::{Cover, Read, View};
 
@@ -379,6 +379,7 @@ fn harmless(text: &[u8]) -> bool {
 fn expression(text: &[u8]) -> bool {
     let identifier = |part: &[u8]| {
         part.first().is_some_and(u8::is_ascii_alphabetic)
+            && !shuffled(part)
             && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_' || *byte == b'-')
     };
     let end = text.iter().position(|byte| b"([".contains(byte)).unwrap_or(text.len());
