@@ -51,6 +51,8 @@ pub(super) fn sign(view: &View<'_>, start: usize, end: usize, kept: Kept) -> Rea
     let behind = match view.byte(blanks)? {
         Some(b'=') if view.byte(blanks + 1)? == Some(b'>') => blanks + 2,
         Some(b'=') if view.byte(blanks + 1)? == Some(b'=') => return Ok(None),
+        // The path of a name in a program: `token::Lifetime`.
+        Some(b':') if view.byte(blanks + 1)? == Some(b':') => return Ok(None),
         Some(b':') if view.byte(blanks + 1)? == Some(b'=') => blanks + 2,
         Some(b'=' | b':') => blanks + 1,
         Some(_)

@@ -61,6 +61,7 @@ fn value(view: &View<'_>, end: usize) -> Read<Option<usize>> {
     let at = view.blanks(view.run(end, 16, quotes)?)?;
     let sign = match view.byte(at)? {
         Some(b'=') if view.byte(at + 1)? == Some(b'>') => at + 2,
+        Some(b':') if view.byte(at + 1)? == Some(b':') => return Ok(None),
         Some(b':' | b'=' | b',') => at + 1,
         _ => return Ok(None),
     };
