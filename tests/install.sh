@@ -8,6 +8,7 @@ packages=(
   "/usr/bin/redis-sentinel:redis-sentinel" # its failover
   "/usr/bin/bwrap:bubblewrap"            # the peer of the jail's launch bench
   "/usr/bin/prometheus-alertmanager:prometheus-alertmanager" # where silences are made
+  "/usr/bin/docker-registry:docker-registry" # what the registry stand-in is measured by
   "/usr/bin/git:git"                     # a second place for signed heads
   "/usr/bin/g++:g++"                     # libFuzzer is C++
   "/usr/bin/ceph-mon:ceph-mon"           # a real Object Lock store: its monitor,

@@ -1,5 +1,6 @@
 # Who may do what. The names in the log follow from who writes, so each process may write its own alone; what it writes
-# there is believed by its signature, not by its place.
+# there is believed by its signature, not by its place. Fates and outcomes lie below their pool's name: whoever creates
+# one first decides, so a worker may create its own pool's alone.
 
 locals {
   # Listing makes an absent object a 404 and not a 403; versions show what was written over or hidden.
@@ -12,18 +13,21 @@ locals {
   read = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention"]
   # PutObject with a lock of its own needs PutObjectRetention; compliance mode only ever lets it be prolonged.
   write = ["s3:PutObject", "s3:PutObjectRetention"]
-  # Below these each role writes, in the log and in the fates.
-  names = {
-    gateway = {
-      log  = ["records/v1/writer=gateway-*", "heads/v1/writer=gateway-*", "keys/v1/*"]
-      fate = ["fate/*", "control/*"]
-    }
-    worker = {
-      log  = ["records/v1/writer=worker-*", "heads/v1/writer=worker-*", "outputs/v1/*", "keys/v1/*"]
-      fate = ["fate/*", "outcome/*"]
-    }
+  # Below these a gateway writes, in the log and in the fates.
+  gateway = {
+    role = "gateway"
+    log  = ["records/v1/writer=gateway-*", "heads/v1/writer=gateway-*", "keys/v1/*"]
+    fate = ["fate/*", "control/*"]
   }
-  roles = { gateway = var.gateways, worker = var.workers }
+  # And the workers of each pool. Where a program tries out the store when it starts is nobody's pool, and the units of
+  # people's budgets are counted over all.
+  worker = { for pool in keys(var.workers) : "worker-${pool}" => {
+    role = "worker"
+    log  = ["records/v1/writer=worker-*", "heads/v1/writer=worker-*", "outputs/v1/*", "keys/v1/*"]
+    fate = ["fate/${pool}/*", "outcome/${pool}/*", "fate/startup-probe/*", "slot/*"]
+  } }
+  names = merge({ gateway = local.gateway }, local.worker)
+  roles = merge({ gateway = var.gateways }, { for pool, roles in var.workers : "worker-${pool}" => roles })
 }
 
 # What every bucket denies everybody.
@@ -109,7 +113,7 @@ data "aws_iam_policy_document" "writer" {
   statement {
     sid       = "KeepHeads"
     actions   = local.write
-    resources = ["${local.anchor_arn}/heads/v1/writer=${each.key}-*"]
+    resources = ["${local.anchor_arn}/heads/v1/writer=${each.value.role}-*"]
   }
 }
 

@@ -34,12 +34,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "fate" {
   }
 }
 
-# What is forgotten: fates and outcomes alone. The log keeps a copy of both.
+# What is forgotten: fates, outcomes and the units of budgets. The log keeps a copy of the first two and names the units.
 resource "aws_s3_bucket_lifecycle_configuration" "fate" {
   bucket = aws_s3_bucket.fate.id
 
   dynamic "rule" {
-    for_each = toset(["fate/", "outcome/"])
+    for_each = toset(["fate/", "outcome/", "slot/"])
     content {
       id     = "forget-${trimsuffix(rule.value, "/")}"
       status = "Enabled"

@@ -60,8 +60,12 @@ variable "gateways" {
 }
 
 variable "workers" {
-  description = "Roles of the workers (ARNs)."
-  type        = set(string)
+  description = "Roles of the workers (ARNs) of each pool. One role serves one pool: nothing of another pool is its to decide."
+  type        = map(set(string))
+  validation {
+    condition     = alltrue([for pool in keys(var.workers) : can(regex("^[A-Za-z0-9._-]+$", pool))])
+    error_message = "A pool is letters, digits, `.`, `_` and `-`."
+  }
 }
 
 variable "auditors" {

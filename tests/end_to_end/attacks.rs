@@ -1,6 +1,7 @@
 //! Attacks on a whole installation, named after the properties they hold.
 
-use crate::world::World;
+use crate::site::Site;
+use crate::world::{How, World};
 use base64::Engine as _;
 use countersign::installation::system_clock;
 use countersign_audit::event::{Kind, SealKind};
@@ -8,14 +9,11 @@ use countersign_audit::testing::ManualClock;
 use countersign_chat::{Answer, Button, Clicked, Gate as _, Inbound, State};
 use countersign_core::certificate::{Certificate, Claims, Role};
 use countersign_core::digest::Digest;
-use countersign_core::id::{InvocationId, Origin};
-use countersign_core::invocation::{Invocation, Receipt, Ruling};
+use countersign_core::id::InvocationId;
+use countersign_core::invocation::Ruling;
 use countersign_core::job::Job;
-use countersign_core::policy::Facts;
-use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
 use countersign_core::seal::{Sealed, Sealer};
-use countersign_core::subject::Subject;
 use countersign_core::time::Timestamp;
 use countersign_core::warrant::Errand;
 use countersign_policy::{Source, Sources};
@@ -29,31 +27,9 @@ const RESTART: &str = "/restart-report service=checkout --apply";
 
 /// A read that policy allows, sealed with a key that the installation's root never certified.
 fn forged(w: &World) -> (InvocationId, Sealed<Job>) {
-    let policy = w.demo.installation.policy.current();
-    let context = countersign_command::Context::default();
-    let typed = countersign_command::parse("/disk-usage path=/tmp", &context, policy.vocabulary()).expect("it parses");
-    let countersign_command::Typed::Run { command, .. } = typed else { panic!("it is a command") };
-    let dee = Principal {
-        id: SubjectId { iss: "demo".into(), sub: "dee".into() },
-        name: "Dee".into(),
-        groups: ["engineering".to_owned()].into(),
-        standing: Standing::Active,
-        known_by: "forged".into(),
-    };
+    let (id, ruling) = w.decided_for(("dee", "Dee"), ["engineering".to_owned()].into(), "/disk-usage path=/tmp");
+    let Ruling::Cleared(cleared) = ruling else { panic!("allowed") };
     let now = w.clock.now();
-    let id = InvocationId::derive(Origin { deployment: "demo", front: "f", team: "t", trigger: "forged" }, now);
-    let receipt = Receipt {
-        id,
-        deployment: "demo".into(),
-        account: countersign::demo::tour::account("dee"),
-        thread: "t".into(),
-        channel: None,
-        typed: String::new(),
-        reason: None,
-        at: now,
-    };
-    let it = Invocation::receive(receipt, dee.clone(), Subject::Command(Box::new(command)));
-    let Ruling::Cleared(cleared) = it.decide(policy.as_ref(), &Facts::new(now, [dee]), &[]) else { panic!("allowed") };
     (id, cleared.into_job(&foreign_gateway(now), now.plus(Duration::from_mins(5))))
 }
 
@@ -123,7 +99,7 @@ async fn p02_a_job_that_ran_does_not_run_again_after_the_queue_forgot_it() {
     queue.close(id, w.clock.now()).await.expect("it is there");
     let forgotten = queue.forget(w.clock.now().plus(Duration::from_hours(1))).await.expect("it is there");
     assert_eq!(forgotten, vec![id]);
-    queue.post(id, Paper::Effect(papers.effect.expect("it had one"))).await.expect("it is there");
+    queue.post(id, "main", Paper::Effect(papers.effect.expect("it had one"))).await.expect("it is there");
     for ballot in &papers.ballots {
         let voter = ballot.open(&w.demo.installation.verifier, id, w.clock.now()).expect("it is real");
         queue.cast(id, &voter.voter, voter.vote, ballot).await.expect("it is there");
@@ -256,7 +232,7 @@ async fn p11_one_delivery_is_one_request_however_often_it_comes() {
     let mut ids = Vec::new();
     for _ in 0..5 {
         let answer = w.delivers("dee", "/disk-usage path=/tmp", "same", at).await;
-        ids.push(World::accepted(answer));
+        ids.push(Site::accepted(answer));
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -308,7 +284,7 @@ async fn p12_a_requester_who_was_deactivated_meanwhile_runs_nothing() {
 #[tokio::test]
 async fn p29_an_expired_request_cannot_be_approved() {
     let clock = Arc::new(ManualClock::at(system_clock().now()));
-    let w = World::with(clock.clone(), None).await;
+    let w = World::at(clock.clone()).await;
     let id = w.asks("ann", RESTART).await;
     w.asking(id).await;
     w.approves("bob", id).await;
@@ -351,7 +327,8 @@ async fn p33_guests_leavers_and_strangers_are_refused_before_their_text_is_read(
 #[tokio::test]
 async fn p34_a_policy_that_says_nothing_starts_nothing() {
     for rbac in ["", "version: 1\n", "version: 1\nroles: {viewer: {allow: [", "version: 2\nroles: {}\nbindings: []\n"] {
-        let error = World::try_with(system_clock(), Some(rbac.to_owned())).await.err().expect("must not start");
+        let error =
+            World::try_made(How { rbac: Some(rbac.to_owned()), ..How::default() }).await.err().expect("must not start");
         assert!(error.contains("rbac.yaml"), "{error}");
     }
 }
@@ -370,7 +347,7 @@ async fn p35_a_file_without_an_approval_rule_opens_nothing_in_production() {
     let start = shipped.find("  - { id: prod-change,").expect("the shipped file has it");
     let end = start + shipped[start..].find('\n').expect("it is a line") + 1;
     let without = format!("{}{}", &shipped[..start], &shipped[end..]);
-    match World::try_with(system_clock(), Some(without)).await {
+    match World::try_made(How { rbac: Some(without), ..How::default() }).await {
         Err(error) => assert!(error.contains("prod"), "{error}"),
         Ok(w) => {
             let text = "/kubectl label pod api-7f tier=gold -n payments --context prod --apply";

@@ -3,28 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world must stop there")]
 
 use crate::servers::moto::Moto;
-use crate::world::launcher;
-use countersign::audit;
-use countersign::demo::tour::account;
-use countersign::demo::world::{CATALOG, PEOPLE, RBAC, private};
-use countersign::installation::{Installation, Settings, system_clock};
-use countersign::recorder::{Recorder, Thread};
-use countersign_audit::verify::Conclusion;
-use countersign_chat::{Answer, Button, Clicked, EffectView, Gate as _, Inbound, Membership, Notice, State, Typed};
-use countersign_core::id::InvocationId;
-use countersign_core::refusal::{Code, Refusal};
-use countersign_policy::{Overrides, Source, Sources};
+use crate::site::Installed;
+use countersign::demo::world::{CATALOG, private};
+use countersign_chat::{Answer, Button, State};
+use countersign_core::refusal::Code;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use tempfile::TempDir;
-
-/// Longer than anything here takes on a slow machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An image that moto has in every region.
 const IMAGE: &str = "ami-12c6146b";
@@ -35,18 +22,21 @@ const CHANGES: &str = r#"{"Effect":"Allow","Action":["ec2:*"],"Resource":"*"}"#;
 
 /// An installation whose AWS accounts are moto's.
 struct Account {
-    installation: Installation,
-    chat: Arc<Recorder>,
+    site: Installed,
     endpoint: String,
-    nonces: AtomicU32,
     moto: Moto,
-    _data: TempDir,
+}
+
+impl Deref for Account {
+    type Target = Installed;
+
+    fn deref(&self) -> &Installed {
+        &self.site
+    }
 }
 
 impl Account {
     async fn start() -> Self {
-        // Installed by whichever test comes first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let (moto, keys) = tokio::task::spawn_blocking(|| {
             let moto = Moto::with_policies();
             moto.enforces(false);
@@ -57,114 +47,16 @@ impl Account {
         .await
         .unwrap();
         let data = tempfile::tempdir().unwrap();
-        let chat = Arc::new(Recorder::new(system_clock()));
         let endpoint = moto.store.endpoint.clone();
         let catalog = catalog(data.path(), &endpoint, &keys);
-        let people = private(&data.path().join("people.yaml"), PEOPLE).unwrap();
-        let installation = Installation::start(Settings {
-            deployment: "demo".into(),
-            data: data.path().to_owned(),
-            sources: Sources { rbac: Source::new("rbac.yaml", RBAC), catalog: Source::new("catalog.yaml", catalog) },
-            cases: Vec::new(),
-            overrides: Overrides::default(),
-            people: people.clone(),
-            worker_people: people,
-            clock: system_clock(),
-            launcher: launcher(),
-            programs: BTreeMap::from([("aws".to_owned(), aws_cli())]),
-            environment: BTreeMap::new(),
-            extra_credentials: BTreeMap::new(),
-            chat: chat.clone(),
-            queue: None,
-        })
-        .await
-        .unwrap();
-        Self { installation, chat, endpoint, nonces: AtomicU32::new(0), moto, _data: data }
-    }
-
-    fn nonce(&self) -> String {
-        format!("n{}", self.nonces.fetch_add(1, Ordering::Relaxed))
-    }
-
-    async fn types(&self, who: &str, text: &str) -> Answer {
-        let typed = Typed {
-            account: account(who),
-            membership: Membership::Full,
-            channel: None,
-            thread: None,
-            text: text.to_owned(),
-            manifest: None,
-            nonce: self.nonce(),
-            at: system_clock().now(),
-        };
-        self.installation.gateway.receive(Inbound::Typed(typed)).await
-    }
-
-    async fn asks(&self, who: &str, text: &str) -> InvocationId {
-        match self.types(who, text).await {
-            Answer::Accepted { invocation } => invocation,
-            other => panic!("`{text}` must be accepted: {other:?}"),
-        }
-    }
-
-    async fn refused(&self, who: &str, text: &str) -> Refusal {
-        match self.types(who, text).await {
-            Answer::Refused(refusal) | Answer::Said(Notice::Refused { refusal, .. }) => refusal,
-            other => panic!("`{text}` must be refused: {other:?}"),
-        }
-    }
-
-    async fn clicks(&self, who: &str, id: InvocationId, button: Button) -> Answer {
-        let decision = self.chat.thread(id).and_then(|thread| thread.card).and_then(|card| card.decision);
-        let clicked = Clicked {
-            account: account(who),
-            membership: Membership::Full,
-            thread: None,
-            invocation: id,
-            decision,
-            button,
-            nonce: self.nonce(),
-            at: system_clock().now(),
-        };
-        self.installation.gateway.receive(Inbound::Clicked(clicked)).await
-    }
-
-    async fn approves(&self, who: &str, id: InvocationId) {
-        let seen = self.clicks(who, id, Button::ShowWhole).await;
-        assert!(matches!(seen, Answer::Whole(_)), "{who} must see the whole: {seen:?}");
-        let voted = self.clicks(who, id, Button::Approve).await;
-        assert!(matches!(voted, Answer::Said(Notice::Voted { .. })), "{who}'s vote must count: {voted:?}");
-    }
-
-    /// The thread when people are asked, and what they read of the effect.
-    async fn asking(&self, id: InvocationId) -> String {
-        let asking = |thread: &Thread| thread.states.last().is_some_and(|it| *it == State::Asking || it.is_final());
-        let thread = self.wait(id, asking).await;
-        let card = thread.card.clone().expect("there is a card");
-        let EffectView::Found(effect) = card.effect else { panic!("{}", self.chat.transcript(&thread)) };
-        effect.text.expect("it is described")
-    }
-
-    /// How it ended, and what the thread says.
-    async fn ended(&self, id: InvocationId) -> (State, String) {
-        let is =
-            |thread: &Thread| thread.card.as_ref().is_some_and(|card| card.state.is_final()) && !thread.said.is_empty();
-        let thread = self.wait(id, is).await;
-        (thread.card.as_ref().unwrap().state, self.chat.transcript(&thread))
-    }
-
-    async fn wait(&self, id: InvocationId, is: impl Fn(&Thread) -> bool) -> Thread {
-        self.chat.wait(id, PATIENCE, is).await.unwrap_or_else(|thread| {
-            panic!("it does not end: {}", thread.map_or_else(String::new, |thread| self.chat.transcript(&thread)))
-        })
+        let site = Installed::start(data, catalog, BTreeMap::from([("aws".to_owned(), aws_cli())])).await;
+        Self { site, endpoint, moto }
     }
 
     /// What somebody reads through Countersign.
     async fn reads(&self, text: &str) -> String {
         let id = self.asks("dee", text).await;
-        let (state, said) = self.ended(id).await;
-        assert_eq!(state, State::Done { exit: 0 }, "{said}");
-        said
+        self.done(id).await
     }
 
     /// Asks EC2 directly, as its owner.
@@ -204,8 +96,8 @@ impl Account {
     }
 
     /// Every line of the log.
-    fn recorded(&self) -> String {
-        let (mut text, mut folders) = (String::new(), vec![self.installation.places.audit.join("records")]);
+    fn lines(&self) -> String {
+        let (mut text, mut folders) = (String::new(), vec![self.places.audit.join("records")]);
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -213,17 +105,6 @@ impl Account {
             }
         }
         text
-    }
-
-    /// The log is sound, and nothing is left.
-    async fn end(self) {
-        let places = self.installation.places.clone();
-        let anchors = std::slice::from_ref(&places.anchors);
-        let report = audit::verify(&places, anchors, &places.keys.join("root.pub"), "demo").await;
-        let report = report.unwrap();
-        assert_eq!(report.conclusion(), Conclusion::Sound, "{report}");
-        assert_eq!(std::fs::read_dir(&places.jobs).unwrap().count(), 0, "a job left something behind");
-        self.installation.stop().await.unwrap();
     }
 }
 
@@ -254,7 +135,7 @@ fn catalog(data: &Path, endpoint: &str, keys: &[(String, String); 2]) -> String 
     catalog
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_runs_and_a_secret_waits_for_somebody() {
     let w = Account::start().await;
     let machine = w.machine();
@@ -263,55 +144,54 @@ async fn a_read_runs_and_a_secret_waits_for_somebody() {
     let said = w.reads("/aws prod sts get-caller-identity").await;
     assert!(said.contains(":user/reads"), "{said}");
     // What ran is on record, with a digest over all it is made of.
-    let recorded = w.recorded();
+    let recorded = w.lines();
     assert!(recorded.contains(".cache/awscli/bin/python3\"") && recorded.contains("\"program_digest\":\"sha256:"));
     // A credential is never handed out, a secret only with somebody's agreement.
     assert_eq!(w.refused("ann", "/aws prod sts get-session-token").await.code(), Code::FlagNotAllowed);
     let text = "/aws prod ssm get-parameter --name db --with-decryption --reason \"to look\"";
     let id = w.asks("dee", text).await;
-    let thread = w.wait(id, |thread| thread.states.last() == Some(&State::Asking)).await;
+    let thread = w.asking(id).await;
     assert!(!w.chat.transcript(&thread).contains("Parameter:"), "nothing was read");
     assert!(matches!(w.clicks("dee", id, Button::Cancel).await, Answer::Said(_)), "it is over");
     w.ended(id).await;
-    w.end().await;
+    w.site.end().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn p36_a_change_is_described_agreed_to_and_made() {
     let w = Account::start().await;
     let machine = w.machine();
     let stop = format!("/aws prod ec2 stop-instances --instance-ids {machine} --reason \"too old\"");
     // Without `--apply` it is shown, and nothing changes.
     let id = w.asks("ann", &stop).await;
-    let (state, said) = w.ended(id).await;
+    let (state, said) = w.read(id).await;
     assert_eq!(w.state(&machine), "running", "{state:?} {said}");
     assert!(said.contains(&machine), "{said}");
     let id = w.asks("ann", &format!("{stop} --apply")).await;
-    let effect = w.asking(id).await;
+    let effect = w.effect(id).await.text.expect("it is described");
     let asked = format!("now, by `aws ec2 describe-instances --region eu-west-1 --instance-ids {machine}`:\n");
     assert!(effect.starts_with(&asked) && effect.contains("Name: running"), "{effect}");
     assert_eq!(w.state(&machine), "running");
     w.approves("bob", id).await;
     w.approves("cho", id).await;
-    let (state, said) = w.ended(id).await;
-    assert_eq!(state, State::Done { exit: 0 }, "{said}");
+    let said = w.done(id).await;
     assert_eq!(w.state(&machine), "stopped", "{said}");
-    w.end().await;
+    w.site.end().await;
 }
 
 /// Between agreement and start somebody else changed the machine: what was agreed to is not what would run.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_something_else_than_was_shown_does_not_run() {
     let w = Account::start().await;
     let machine = w.machine();
     let id =
         w.asks("ann", &format!("/aws prod ec2 stop-instances --instance-ids {machine} --reason old --apply")).await;
-    w.asking(id).await;
+    w.effect(id).await;
     w.ec2(&format!("Action=CreateTags&ResourceId.1={machine}&Tag.1.Key=keep&Tag.1.Value=yes"));
     w.approves("bob", id).await;
     w.approves("cho", id).await;
-    let (state, said) = w.ended(id).await;
+    let (state, said) = w.read(id).await;
     assert!(!matches!(state, State::Done { .. }), "{state:?} {said}");
     assert_eq!(w.state(&machine), "running", "{said}");
-    w.end().await;
+    w.site.end().await;
 }

@@ -1,27 +1,20 @@
 //! Commands that are stopped, and workers that are gone.
 
-use crate::world::{World, launcher};
-use countersign::demo::world::{CATALOG, Options};
+use crate::world::World;
+use countersign::demo::world::CATALOG;
 use countersign::installation::{Places, system_clock};
-use countersign::recorder::{Recorder, Thread};
-use countersign_audit::directory::Directory;
 use countersign_audit::event::Kind;
-use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
 use countersign_audit::keys;
 use countersign_audit::testing::ManualClock;
 use countersign_chat::{Answer, Button, Notice, State};
-use countersign_core::id::{Attempt, InvocationId, Origin};
-use countersign_core::invocation::{Invocation, Receipt, Ruling};
+use countersign_core::id::InvocationId;
+use countersign_core::invocation::Ruling;
 use countersign_core::job::Job;
 use countersign_core::outcome::{Ending, Outcome};
-use countersign_core::policy::Facts;
-use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
 use countersign_core::seal::Sealed;
-use countersign_core::subject::Subject;
 use countersign_core::warrant::Errand;
 use countersign_queue::{Load, Offer, Repeat, Topic};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,50 +28,24 @@ fn catalog(wall_seconds: u32) -> String {
     format!("{CATALOG}{entry}")
 }
 
-async fn world(folder: &Path, wall_seconds: u32) -> World {
-    world_of(folder, catalog(wall_seconds)).await
-}
-
-async fn world_of(folder: &Path, catalog: String) -> World {
-    World::around(|chat: Arc<Recorder>| Options {
-        data: folder.to_owned(),
-        chat,
-        clock: system_clock(),
-        launcher: launcher(),
-        kubectl: None,
-        own: None,
-        rbac: None,
-        catalog: Some(catalog),
-        queue: None,
-    })
-    .await
-}
-
-fn is_running(thread: &Thread) -> bool {
-    thread.states.contains(&State::Running)
-}
-
 #[tokio::test]
 async fn p20_a_running_command_is_cancelled_and_nothing_of_it_is_left() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let w = world(folder.path(), 50).await;
-    let id = w.asks("ann", "/nap --apply").await;
-    w.wait(id, "it runs", is_running).await;
+    let w = World::of(catalog(50)).await;
+    let id = w.running("ann", "/nap --apply").await;
     let answer = w.clicks("ann", id, Button::Cancel).await;
     assert!(matches!(answer, Answer::Said(Notice::Cancelled { was_running: true, .. })), "{answer:?}");
     assert_eq!(w.ended(id).await.0, State::Cancelled);
     let records = w.records().await;
     let outcome = records.iter().find(|one| one.event.kind == Kind::Outcome && one.event.invocation == Some(id));
     assert_eq!(outcome.and_then(|one| one.event.ending.as_deref()), Some("cancelled"));
-    let left = std::fs::read_dir(folder.path().join("jobs")).expect("it is there").count();
+    let left = std::fs::read_dir(w.path("jobs")).expect("it is there").count();
     assert_eq!(left, 0);
     w.stop().await;
 }
 
 #[tokio::test]
 async fn p20_a_command_that_takes_too_long_is_ended_and_said_to_be() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let w = world(folder.path(), 1).await;
+    let w = World::of(catalog(1)).await;
     let id = w.asks("ann", "/nap --apply").await;
     let (state, thread) = w.ended(id).await;
     assert_eq!(state, State::TimedOut, "{}", w.chat.transcript(&thread));
@@ -87,56 +54,24 @@ async fn p20_a_command_that_takes_too_long_is_ended_and_said_to_be() {
 
 #[tokio::test]
 async fn p57_stopping_ends_what_runs_and_records_it() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let w = world(folder.path(), 50).await;
-    let id = w.asks("ann", "/nap --apply").await;
-    w.wait(id, "it runs", is_running).await;
-    w.stop().await;
-    let places = Places::below(folder.path());
-    let anchors = [places.anchors.clone()];
-    let root = places.keys.join("root.pub");
-    let report = countersign::audit::verify(&places, &anchors, &root, "demo").await.expect("it can be read");
+    let w = World::of(catalog(50)).await;
+    w.running("ann", "/nap --apply").await;
+    let folder = w.stop().await;
+    let report = countersign_tests::verified(&Places::below(folder.path())).await;
     assert_eq!(report.conclusion(), countersign_audit::verify::Conclusion::Sound, "{report}");
 }
 
 /// A change in the sandbox that the gateway itself cleared and sealed, and that nobody offered yet.
 pub(crate) fn cleared(w: &World) -> (InvocationId, Sealed<Job>) {
-    let policy = w.demo.installation.policy.current();
-    let context = countersign_command::Context::default();
-    let text = "/kubectl scale deployment api --replicas=0 -n payments --context dev --apply";
-    let typed = countersign_command::parse(text, &context, policy.vocabulary()).expect("it parses");
-    let countersign_command::Typed::Run { command, .. } = typed else { panic!("it is a command") };
-    let ann = Principal {
-        id: SubjectId { iss: "demo".into(), sub: "ann".into() },
-        name: "Ann (SRE)".into(),
-        groups: ["engineering".to_owned(), "sre".to_owned()].into(),
-        standing: Standing::Active,
-        known_by: "test".into(),
-    };
-    let now = w.clock.now();
-    let id = InvocationId::derive(Origin { deployment: "demo", front: "f", team: "t", trigger: "died" }, now);
-    let receipt = Receipt {
-        id,
-        deployment: "demo".into(),
-        account: countersign::demo::tour::account("ann"),
-        thread: "t".into(),
-        channel: None,
-        typed: text.into(),
-        reason: None,
-        at: now,
-    };
-    let it = Invocation::receive(receipt, ann.clone(), Subject::Command(Box::new(command)));
-    let cleared = match it.decide(policy.as_ref(), &Facts::new(now, [ann]), &[]) {
-        Ruling::Cleared(cleared) => cleared,
-        other => panic!("a sandbox needs nobody: {other:?}"),
-    };
+    let (id, ruling) = w.decided("/kubectl scale deployment api --replicas=0 -n payments --context dev --apply");
+    let Ruling::Cleared(cleared) = ruling else { panic!("a sandbox needs nobody: {ruling:?}") };
     let keys = &w.demo.installation.places.keys;
     let gateway = keys::load_sealer(keys, "gateway", "demo").expect("the gateway's own key");
-    (id, cleared.into_job(&gateway, now.plus(Duration::from_mins(5))))
+    (id, cleared.into_job(&gateway, w.clock.now().plus(Duration::from_mins(5))))
 }
 
 /// Offers the job and waits for what the worker makes of it.
-async fn settled(w: &World, id: InvocationId, job: Sealed<Job>) -> Outcome {
+pub(crate) async fn settled(w: &World, id: InvocationId, job: Sealed<Job>) -> Outcome {
     let queue = w.demo.installation.queue.clone();
     let mut news = queue.listen(Topic::Invocation(id));
     let load = Load::Run(job);
@@ -158,12 +93,7 @@ async fn settled(w: &World, id: InvocationId, job: Sealed<Job>) -> Outcome {
 async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
     let w = World::start().await;
     let (id, job) = cleared(&w);
-    // The dead worker's last act.
-    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).expect("it is there");
-    let attempt = Attempt::from_random([7; 16]);
-    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
-    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
-    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    w.starts_and_dies(id).await;
     let outcome = settled(&w, id, job).await;
     assert_eq!(outcome.ending, Ending::Unknown);
     assert_eq!(w.runs(id).await, 0);
@@ -176,13 +106,9 @@ async fn p04_what_somebody_else_has_started_is_unknown_and_never_run_again() {
 #[tokio::test]
 async fn p04_what_has_started_is_unknown_although_it_would_be_refused_now() {
     let clock = Arc::new(ManualClock::at(system_clock().now()));
-    let w = World::with(clock.clone(), None).await;
+    let w = World::at(clock.clone()).await;
     let (id, job) = cleared(&w);
-    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).expect("it is there");
-    let attempt = Attempt::from_random([7; 16]);
-    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt };
-    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
-    assert!(fate.decide(&doc).await.expect("it answers").mine);
+    w.starts_and_dies(id).await;
     clock.advance(Duration::from_mins(6));
     let outcome = settled(&w, id, job).await;
     assert_eq!((outcome.ending, w.runs(id).await), (Ending::Unknown, 0));
@@ -192,7 +118,7 @@ async fn p04_what_has_started_is_unknown_although_it_would_be_refused_now() {
 #[tokio::test]
 async fn p29_a_job_that_waited_too_long_is_closed_as_expired_and_not_called_a_forgery() {
     let clock = Arc::new(ManualClock::at(system_clock().now()));
-    let w = World::with(clock.clone(), None).await;
+    let w = World::at(clock.clone()).await;
     let (id, job) = cleared(&w);
     clock.advance(Duration::from_mins(6));
     let outcome = settled(&w, id, job).await;
@@ -212,8 +138,7 @@ fn slow_to_look() -> String {
 /// People agree, the worker looks at the effect once more, and meanwhile an approver leaves.
 #[tokio::test]
 async fn p12_whoever_leaves_while_the_worker_looks_no_longer_counts() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let w = world_of(folder.path(), slow_to_look()).await;
+    let w = World::of(slow_to_look()).await;
     let id = w.asks("ann", "/slow --apply").await;
     w.asking(id).await;
     w.approves("bob", id).await;

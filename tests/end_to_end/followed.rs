@@ -1,41 +1,18 @@
 //! What goes on until it is ended: shown as it comes, and ended when its time is over.
 
-use crate::world::{World, launcher};
-use countersign::demo::world::{CATALOG, Options};
-use countersign::installation::system_clock;
-use countersign::recorder::{Recorder, Thread};
-use countersign_audit::verify::Conclusion;
+use crate::world::World;
+use countersign::demo::world::CATALOG;
+use countersign::recorder::Thread;
 use countersign_chat::{Button, State};
 use countersign_simulators::kubernetes::Seed;
-use std::path::Path;
-use std::sync::Arc;
 
 /// As long as a followed command may take here: long enough to start, and to say something more.
 const SECONDS: u32 = 6;
 
-async fn world(folder: &Path) -> World {
+async fn world() -> World {
     let limits = "limits: { wall_seconds: 300,";
     assert!(CATALOG.contains(limits));
-    let catalog = CATALOG.replace(limits, &format!("limits: {{ wall_seconds: {SECONDS},"));
-    World::around(|chat: Arc<Recorder>| Options {
-        data: folder.to_owned(),
-        chat,
-        clock: system_clock(),
-        launcher: launcher(),
-        kubectl: None,
-        own: None,
-        rbac: None,
-        catalog: Some(catalog),
-        queue: None,
-    })
-    .await
-}
-
-/// Every scenario ends like this.
-async fn sound(w: World) {
-    let report = w.verify().await;
-    assert_eq!(report.conclusion(), Conclusion::Sound, "{report}");
-    w.stop().await;
+    World::of(CATALOG.replace(limits, &format!("limits: {{ wall_seconds: {SECONDS},"))).await
 }
 
 fn shows(thread: &Thread, text: &str) -> bool {
@@ -44,10 +21,8 @@ fn shows(thread: &Thread, text: &str) -> bool {
 
 #[tokio::test]
 async fn a_watch_is_shown_as_it_goes_and_ends_when_its_time_is_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let w = world(folder.path()).await;
-    let id = w.asks("dee", "/kubectl get configmaps -n payments --context dev -w").await;
-    w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
+    let w = world().await;
+    let id = w.running("dee", "/kubectl get configmaps -n payments --context dev -w").await;
     let made = serde_json::json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "made-meanwhile", "namespace": "payments" }
     });
@@ -59,13 +34,12 @@ async fn a_watch_is_shown_as_it_goes_and_ends_when_its_time_is_over() {
     let said = w.chat.transcript(&thread);
     assert_eq!(state, State::Done { exit: 0 }, "{said}");
     assert!(said.contains(&format!("followed for {SECONDS} s, which is as long as it may take")), "{said}");
-    sound(w).await;
+    w.end().await;
 }
 
 #[tokio::test]
 async fn a_followed_log_can_be_cancelled() {
-    let folder = tempfile::tempdir().unwrap();
-    let w = world(folder.path()).await;
+    let w = world().await;
     let open = Seed::demo("dev").logs.into_iter().next().expect("the demo has a log");
     let (namespace, pod, container) = (&open.namespace, &open.pod, &open.container);
     let dev = &w.demo.clusters["dev"];
@@ -78,19 +52,18 @@ async fn a_followed_log_can_be_cancelled() {
     w.clicks("dee", id, Button::Cancel).await;
     let (state, thread) = w.ended(id).await;
     assert_eq!(state, State::Cancelled, "{}", w.chat.transcript(&thread));
-    sound(w).await;
+    w.end().await;
 }
 
 /// Following shows no more than looking does.
 #[tokio::test]
 async fn p24_a_watched_secret_waits_for_somebody() {
-    let folder = tempfile::tempdir().unwrap();
-    let w = world(folder.path()).await;
+    let w = world().await;
     let text = "/kubectl get secrets -n payments --context prod -o yaml -w --reason \"to look\"";
     let id = w.asks("dee", text).await;
     let thread = w.asking(id).await;
     assert_eq!(format!("{:?}", thread.output).matches("data").count(), 0);
     w.clicks("dee", id, Button::Cancel).await;
     w.ended(id).await;
-    sound(w).await;
+    w.end().await;
 }

@@ -2,26 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a world that does not answer ends its test")]
 
-use crate::world::{World, launcher};
-use countersign::demo::tour::account;
-use countersign::demo::world::{CATALOG, Options};
+use crate::world::{How, World};
+use countersign::demo::world::CATALOG;
 use countersign::installation::system_clock;
-use countersign_audit::directory::Directory;
 use countersign_audit::event::Kind;
-use countersign_audit::fate::{Fate as _, FateDoc, Verdict};
+use countersign_audit::fate::Fate as _;
 use countersign_audit::keys;
-use countersign_audit::record::Record;
 use countersign_audit::testing::ManualClock;
 use countersign_chat::{Button, State};
 use countersign_core::effect::Effect;
-use countersign_core::id::{Attempt, InvocationId, Origin};
-use countersign_core::invocation::{Invocation, Pending, Receipt, Resumed, Ruling};
+use countersign_core::id::{Attempt, InvocationId};
+use countersign_core::invocation::{Invocation, Pending, Resumed, Ruling};
 use countersign_core::outcome::{Ending, Outcome};
-use countersign_core::policy::Facts;
-use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
-use countersign_core::subject::Subject;
-use countersign_core::time::Clock;
 use countersign_queue::Paper;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,62 +57,20 @@ const COMMANDS: &str = "
     examples: [\"linger\"]
 ";
 
-async fn world() -> (World, tempfile::TempDir) {
-    world_at(system_clock()).await
+async fn world() -> World {
+    World::of(catalog()).await
 }
 
-async fn world_at(clock: Arc<dyn Clock>) -> (World, tempfile::TempDir) {
-    let data = tempfile::tempdir().unwrap();
-    let folder = data.path().to_owned();
-    let world = World::around(move |chat| Options {
-        data: folder,
-        chat,
-        clock,
-        launcher: launcher(),
-        kubectl: None,
-        own: None,
-        rbac: None,
-        catalog: Some(format!("{CATALOG}{COMMANDS}")),
-        queue: None,
-    })
-    .await;
-    (world, data)
+fn catalog() -> String {
+    format!("{CATALOG}{COMMANDS}")
 }
 
 /// A request as a gateway has it that was killed before anybody was asked.
 fn pending(w: &World, text: &str) -> (InvocationId, Invocation<Pending>) {
-    match decided(w, text) {
+    match w.decided(text) {
         (id, Ruling::Pending(pending)) => (id, pending),
         (_, other) => panic!("somebody must agree: {other:?}"),
     }
-}
-
-fn decided(w: &World, text: &str) -> (InvocationId, Ruling) {
-    let policy = w.demo.installation.policy.current();
-    let context = countersign_command::Context::default();
-    let typed = countersign_command::parse(text, &context, policy.vocabulary()).unwrap();
-    let countersign_command::Typed::Run { command, .. } = typed else { panic!("it is a command") };
-    let ann = Principal {
-        id: SubjectId { iss: "demo".into(), sub: "ann".into() },
-        name: "Ann (SRE)".into(),
-        groups: ["engineering".to_owned(), "sre".to_owned()].into(),
-        standing: Standing::Active,
-        known_by: "test".into(),
-    };
-    let now = w.clock.now();
-    let id = InvocationId::derive(Origin { deployment: "demo", front: "f", team: "t", trigger: "left" }, now);
-    let receipt = Receipt {
-        id,
-        deployment: "demo".into(),
-        account: account("ann"),
-        thread: "t".into(),
-        channel: None,
-        typed: text.into(),
-        reason: None,
-        at: now,
-    };
-    let it = Invocation::receive(receipt, ann.clone(), Subject::Command(Box::new(command)));
-    (id, it.decide(policy.as_ref(), &Facts::new(now, [ann]), &[]))
 }
 
 /// What needs nobody's agreement is not only what looks: a dry run, and a change in a sandbox.
@@ -129,11 +80,11 @@ async fn what_was_cleared_at_once_is_offered_although_the_gateway_died_before_it
         "/kubectl delete deployment api -n payments --context prod",
         "/kubectl scale deployment api --replicas=2 -n payments --context dev --apply",
     ] {
-        let (w, _data) = world().await;
-        let (id, ruling) = decided(&w, text);
+        let w = world().await;
+        let (id, ruling) = w.decided(text);
         let Ruling::Cleared(cleared) = ruling else { panic!("nobody must agree: {ruling:?}") };
         let gateway = keys::load_sealer(&w.demo.installation.places.keys, "gateway", "demo").unwrap();
-        w.demo.installation.queue.post(id, Paper::Asked(cleared.record(&gateway))).await.unwrap();
+        w.demo.installation.queue.post(id, "main", Paper::Asked(cleared.record(&gateway))).await.unwrap();
         let (state, thread) = w.ended(id).await;
         assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
         w.stop().await;
@@ -142,10 +93,10 @@ async fn what_was_cleared_at_once_is_offered_although_the_gateway_died_before_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_asked_although_the_gateway_died_before_it_asked_them() {
-    let (w, _data) = world().await;
+    let w = world().await;
     let (id, pending) = pending(&w, "/plain --apply");
     let gateway = keys::load_sealer(&w.demo.installation.places.keys, "gateway", "demo").unwrap();
-    w.demo.installation.queue.post(id, Paper::Asked(pending.record(&gateway))).await.unwrap();
+    w.demo.installation.queue.post(id, "main", Paper::Asked(pending.record(&gateway))).await.unwrap();
     w.asking(id).await;
     w.approves("bob", id).await;
     assert_eq!((w.ended(id).await.0, w.runs(id).await), (State::Done { exit: 0 }, 1));
@@ -154,7 +105,7 @@ async fn people_are_asked_although_the_gateway_died_before_it_asked_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_gateway_asked_meanwhile_is_counted_and_not_waited_for() {
-    let (w, _data) = world().await;
+    let w = world().await;
     let id = w.asks("ann", "/slow --apply").await;
     let (installation, now) = (&w.demo.installation, w.clock.now());
     let (queue, verifier) = (installation.queue.clone(), &installation.verifier);
@@ -165,8 +116,8 @@ async fn what_another_gateway_asked_meanwhile_is_counted_and_not_waited_for() {
     let effect = Effect::new("demo".into(), "main".into(), id, Vec::new(), Some("nothing\n".into()));
     let effect = effect.seal(&load("worker-main"));
     let asked = pending.with_effect(Some(&effect), verifier, now).unwrap();
-    queue.post(id, Paper::Asked(asked.record(&load("gateway")))).await.unwrap();
-    queue.post(id, Paper::Effect(effect)).await.unwrap();
+    queue.post(id, "main", Paper::Asked(asked.record(&load("gateway")))).await.unwrap();
+    queue.post(id, "main", Paper::Effect(effect)).await.unwrap();
     let thread = w.asking(id).await;
     assert_eq!(thread.card.unwrap().decision, Some(asked.decision().digest()));
     w.clicks("ann", id, Button::Cancel).await;
@@ -178,14 +129,11 @@ async fn what_another_gateway_asked_meanwhile_is_counted_and_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_started_and_never_ended_is_said_to_be_unknown_in_the_end() {
     let clock = Arc::new(ManualClock::at(system_clock().now()));
-    let (w, _data) = world_at(clock.clone()).await;
+    let w = World::made(How { clock: Some(clock.clone()), catalog: Some(catalog()), ..How::default() }).await;
     let id = w.asks("ann", "/plain --apply").await;
     w.asking(id).await;
-    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).unwrap();
-    let verdict = Verdict::Start { worker: "worker-dead".into(), attempt: Attempt::from_random([7; 16]) };
-    let doc = FateDoc { v: 1, deployment: "demo".into(), pool: "main".into(), invocation: id, verdict };
-    assert!(fate.decide(&doc).await.unwrap().mine);
-    w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
+    w.starts_and_dies(id).await;
+    w.runs_now(id).await;
     clock.advance(Duration::from_hours(12));
     assert_eq!(w.ended(id).await.0, State::Unknown);
     w.stop().await;
@@ -193,7 +141,7 @@ async fn what_started_and_never_ended_is_said_to_be_unknown_in_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_no_that_cannot_be_written_is_not_told_and_is_written_later() {
-    let (w, _data) = world().await;
+    let w = world().await;
     let id = w.asks("ann", "/plain --apply").await;
     w.asking(id).await;
     let fate = w.demo.installation.places.fate.clone();
@@ -208,38 +156,31 @@ async fn a_no_that_cannot_be_written_is_not_told_and_is_written_later() {
 /// A read may be tried again, and the outcome that others read is the first one's: it is on record, whoever records it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outcome_of_a_try_that_died_before_recording_it_is_recorded() {
-    let (published, recorded) = published_meanwhile("worker-main").await;
+    let (published, recorded) = Box::pin(published_meanwhile("worker-main")).await;
     assert_eq!((recorded.len(), recorded.contains(&published)), (2, true), "{recorded:#?}");
 }
 
 /// Whoever can write the fate store puts nothing on record by that, and holds nobody up.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_that_no_worker_sealed_is_not_recorded() {
-    let (published, recorded) = published_meanwhile("gateway").await;
+    let (published, recorded) = Box::pin(published_meanwhile("gateway")).await;
     assert_eq!((recorded.len(), recorded.contains(&published)), (1, false), "{recorded:#?}");
 }
 
 /// An outcome under this process's key is published while a read runs: it, and the outcomes on record in the end.
 async fn published_meanwhile(key: &str) -> (String, Vec<String>) {
-    let (w, _data) = world().await;
+    let w = world().await;
     let id = w.asks("ann", "/linger").await;
-    w.wait(id, "it runs", |thread| thread.states.contains(&State::Running)).await;
+    w.runs_now(id).await;
     let sealer = keys::load_sealer(&w.demo.installation.places.keys, key, "demo").unwrap();
     let published = serde_json::to_string(&first_try(&w, id).seal(&sealer)).unwrap();
-    let fate = Directory::open(w.demo.installation.places.fate.clone(), w.clock.clone()).unwrap();
-    assert!(fate.end(id, &published).await.unwrap().mine);
-    let log = w.demo.installation.places.audit.clone();
+    assert!(w.fate().end("main", id, &published).await.unwrap().mine);
+    let (places, clock) = (w.places.clone(), w.clock.clone());
     w.ended(id).await;
-    w.stop().await;
-    let folders = std::fs::read_dir(log.join("records/v1")).unwrap().flatten();
-    let segments = folders.flat_map(|writer| std::fs::read_dir(writer.path()).unwrap().flatten());
-    let mut sealed = Vec::new();
-    for segment in segments {
-        let text = std::fs::read_to_string(segment.path()).unwrap();
-        let events = text.lines().map(|line| Record::read(line.as_bytes()).unwrap().event);
-        let ends = events.filter(|event| event.kind == Kind::Outcome);
-        sealed.extend(ends.flat_map(|event| event.sealed).map(|copy| copy.text));
-    }
+    let _data = w.stop().await;
+    let events = countersign_tests::records(&places, clock).await.into_iter().map(|record| record.event);
+    let ends = events.filter(|event| event.kind == Kind::Outcome);
+    let sealed = ends.flat_map(|event| event.sealed).map(|copy| copy.text).collect();
     (published, sealed)
 }
 

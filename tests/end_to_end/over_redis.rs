@@ -2,8 +2,8 @@
 //! is granted, nothing runs twice, and people are told the truth.
 
 use crate::redis_server::{RedisServer, connect};
-use crate::world::World;
-use countersign::demo::world::Options;
+use crate::rig::Rig;
+use crate::world::{How, World};
 use countersign::installation::system_clock;
 use countersign::recorder::Thread;
 use countersign_audit::event::{Kind, SealKind};
@@ -14,7 +14,7 @@ use countersign_core::id::{InvocationId, Origin};
 use countersign_core::refusal::Code;
 use countersign_core::time::{Clock, Timestamp};
 use countersign_core::warrant::Errand;
-use countersign_queue::{Load, Offer, Renewed, Repeat};
+use countersign_queue::{Load, Offer, Queue, Renewed, Repeat};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,25 +28,14 @@ const SHORTLY: Duration = Duration::from_secs(15);
 struct Installed {
     world: World,
     redis: RedisServer,
-    _data: tempfile::TempDir,
 }
 
 impl Installed {
     async fn start(clock: Arc<dyn Clock>) -> Self {
-        let (data, redis) = (tempfile::tempdir().expect("there is room"), RedisServer::plain());
-        let (folder, queue) = (data.path().to_owned(), Arc::new(connect(redis.settings("demo"))));
-        let world = World::around(move |chat| Options {
-            data: folder,
-            chat,
-            clock,
-            launcher: crate::world::launcher(),
-            kubectl: None,
-            own: None,
-            rbac: None,
-            catalog: None,
-            queue: Some(queue),
-        });
-        Self { world: world.await, redis, _data: data }
+        let redis = RedisServer::plain();
+        let queue: Arc<dyn Queue> = Arc::new(connect(redis.settings("demo")));
+        let world = World::made(How { clock: Some(clock), queue: Some(queue), ..How::default() }).await;
+        Self { world, redis }
     }
 
     /// Asked, and seen and approved by Bob.
@@ -184,32 +173,37 @@ async fn p29_a_clock_that_is_an_hour_off_extends_no_approval() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p29_a_worker_whose_clock_is_ahead_takes_nobodys_work_for_abandoned() {
+    let at = Installed::start(system_clock()).await;
+    // A queue where one worker reaps and takes nothing, so that only this test claims.
+    let queue: Arc<dyn Queue> = Arc::new(connect(at.redis.settings("elsewhere")));
     let now = system_clock().now();
-    let clock = Arc::new(ManualClock::at(moved(now, -2)));
-    let at = Installed::start(clock.clone()).await;
-    clock.set_wall(now);
-    let queue = at.world.demo.installation.queue.clone();
+    let clock = Arc::new(ManualClock::at(now));
+    let installation = &at.world.demo.installation;
+    let people = at.world.data.path().join("worker-people.yaml");
+    let mut rig = Rig::over(&installation.places, people, &installation.verifier);
+    (rig.clock, rig.at_once) = (clock.clone(), 0);
+    let worker = rig.worker("main", queue.clone(), &installation.policy).await;
     let (_, job) = crate::control::cleared(&at.world);
     let origin = |trigger| Origin { deployment: "demo", front: "f", team: "t", trigger };
-    // Of another pool, so that only this test claims it.
     let claim = async |trigger, lease| {
-        let (invocation, pool) = (InvocationId::derive(origin(trigger), now), "elsewhere".to_owned());
+        let (invocation, pool) = (InvocationId::derive(origin(trigger), now), "main".to_owned());
         let load = Load::Run(job.clone());
         let offer = Offer { invocation, pool, repeat: Repeat::Never, lock: None, load };
         queue.enqueue(offer, system_clock().now()).await.expect("it answers");
-        queue.claim("elsewhere", "w", system_clock().now(), lease).await.expect("it answers").expect("it is there")
+        queue.claim("main", "w", system_clock().now(), lease).await.expect("it answers").expect("it is there")
     };
     let held = claim("held", Duration::from_mins(10)).await;
     clock.set_wall(moved(now, 1));
     claim("dropped", Duration::from_millis(1)).await;
     let reaped = async {
-        while queue.claim("elsewhere", "w", system_clock().now(), SHORTLY).await.expect("it answers").is_none() {
+        while queue.claim("main", "w", system_clock().now(), SHORTLY).await.expect("it answers").is_none() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     tokio::time::timeout(Duration::from_mins(1), reaped).await.expect("what was dropped comes back");
     let renewed = queue.renew(held.key, held.fence, system_clock().now(), SHORTLY).await;
     assert!(matches!(renewed, Ok(Renewed::Held(_))), "{renewed:?}");
+    worker.stop().await;
     at.stop().await;
 }
 
@@ -261,8 +255,8 @@ impl Attacker<'_> {
             4 => {
                 for id in [one, two] {
                     self.redis
-                        .say(&format!("HSET {{cs:demo}}:job:{id}/run pool main stage queued lock \"\" not_before 0"));
-                    self.redis.say(&format!("ZADD {{cs:demo}}:ready:main 1 {id}/run"));
+                        .say(&format!("HSET {{cs:demo}}:pool:main:job:{id}/run stage queued lock \"\" not_before 0"));
+                    self.redis.say(&format!("ZADD {{cs:demo}}:pool:main:ready 1 {id}/run"));
                 }
             }
             _ => {}

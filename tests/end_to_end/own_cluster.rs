@@ -1,14 +1,11 @@
 //! `demo --kubeconfig`: somebody's own cluster, which the demo can read and nothing else.
 
-use crate::world::{World, launcher};
+use crate::world::{How, World};
 use countersign::demo::own_cluster::OwnCluster;
-use countersign::demo::world::{Options, private};
-use countersign::installation::system_clock;
-use countersign::recorder::Recorder;
+use countersign::demo::world::private;
 use countersign_chat::State;
 use countersign_core::refusal::Code;
 use countersign_simulators::kubernetes::Recorded;
-use std::sync::Arc;
 
 #[tokio::test]
 async fn an_own_cluster_can_be_read_and_never_changed() {
@@ -17,20 +14,9 @@ async fn an_own_cluster_can_be_read_and_never_changed() {
     let folder = tempfile::tempdir().expect("there is room");
     let kubeconfig = theirs.prod().kubeconfig("destructive", None).expect("the account exists");
     let file = private(&folder.path().join("config"), &kubeconfig).expect("there is room");
-    let data = folder.path().join("data");
-    let own = OwnCluster::read(&file, "prod", &data).expect("it is a kubeconfig");
-    let w = World::around(|chat: Arc<Recorder>| Options {
-        data: data.clone(),
-        chat,
-        clock: system_clock(),
-        launcher: launcher(),
-        kubectl: None,
-        own: Some(own),
-        rbac: None,
-        catalog: None,
-        queue: None,
-    })
-    .await;
+    let data = tempfile::tempdir().expect("there is room");
+    let own = OwnCluster::read(&file, "prod", data.path()).expect("it is a kubeconfig");
+    let w = World::made(How { own: Some(own), data: Some(data), ..How::default() }).await;
     let id = w.asks("dee", "/kubectl get pods -n payments --context mine").await;
     let (state, thread) = w.ended(id).await;
     assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));

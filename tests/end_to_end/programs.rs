@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 fn program() -> PathBuf {
-    let launcher = crate::world::launcher();
+    let launcher = countersign_tests::launcher();
     let path = launcher.as_path().with_file_name("countersign");
     assert!(path.exists(), "`{}` is missing: run tests/run, or `cargo build --workspace` first", path.display());
     path

@@ -1,15 +1,10 @@
 //! What people do all day, told as their threads.
 
-use crate::world::World;
-use crate::world::launcher;
-use countersign::demo::world::Options;
-use countersign::installation::system_clock;
-use countersign::recorder::Recorder;
+use crate::world::{How, World};
 use countersign_audit::event::Kind;
 use countersign_chat::{Answer, Button, EffectView, Notice, State};
 use countersign_core::refusal::Code;
 use countersign_core::tier::Tier;
-use std::sync::Arc;
 
 #[tokio::test]
 async fn a_read_runs_at_once_with_the_read_credential() {
@@ -59,30 +54,6 @@ async fn every_example_that_reads_runs() {
         let (state, thread) = w.ended(id).await;
         assert_eq!(state, State::Done { exit: 0 }, "{}", w.chat.transcript(&thread));
     }
-    w.end().await;
-}
-
-/// The decision is real and is told; nobody is asked to agree to what cannot start.
-#[tokio::test]
-async fn what_no_worker_can_run_yet_ends_with_its_decision() {
-    let w = World::start().await;
-    for (text, people) in [
-        ("/tf plan prod", "nobody else"),
-        ("/tf plan dev --ref feature", "1 of sre"),
-        ("/tf apply prod -destroy", "1 of sre and 1 of payments"),
-        ("/deploy checkout dev 1.4.2", "nobody else"),
-    ] {
-        let refusal = w.refused("ann", text).await;
-        assert_eq!(refusal.code(), Code::NotAvailableYet, "{text}: {refusal}");
-        assert!(refusal.to_string().contains(&format!("{people} would have to agree")), "{text}: {refusal}");
-    }
-    // A no of the policy stays the no it is.
-    assert_eq!(w.refused("dee", "/tf apply prod").await.code(), Code::NotAllowed);
-    assert_eq!(w.all_runs().await, []);
-    let records = w.records().await;
-    let refused =
-        records.iter().filter(|one| one.event.refusal.as_ref().is_some_and(|no| no.code() == Code::NotAvailableYet));
-    assert_eq!(refused.count(), 4);
     w.end().await;
 }
 
@@ -207,24 +178,12 @@ async fn a_scale_and_an_undo_show_what_they_would_change() {
 
 #[tokio::test]
 async fn a_restarted_installation_takes_up_what_was_asked() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let options = |chat: Arc<Recorder>| Options {
-        data: folder.path().to_owned(),
-        chat,
-        clock: system_clock(),
-        launcher: launcher(),
-        kubectl: None,
-        own: None,
-        rbac: None,
-        catalog: None,
-        queue: None,
-    };
-    let before = World::around(options).await;
+    let before = World::start().await;
     let id = before.asks("ann", "/restart-report service=checkout --apply").await;
     before.asking(id).await;
     before.approves("bob", id).await;
-    before.stop().await;
-    let after = World::around(options).await;
+    let data = before.stop().await;
+    let after = World::made(How { data: Some(data), ..How::default() }).await;
     let thread = after.asking(id).await;
     let agreed: Vec<_> = thread.card.expect("there is a card").rules.into_iter().flat_map(|rule| rule.agreed).collect();
     assert_eq!(agreed, ["Bob (SRE)"]);

@@ -33,7 +33,7 @@ async fn a_day() -> World {
 
 #[tokio::test]
 async fn p25_an_edited_word_is_found() {
-    let w = a_day().await;
+    let w = Box::pin(a_day()).await;
     let path = segments(&w.path("audit/records"))
         .into_iter()
         .find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("disk-usage")));
@@ -47,7 +47,7 @@ async fn p25_an_edited_word_is_found() {
 
 #[tokio::test]
 async fn p25_a_cut_tail_is_found_by_the_anchors() {
-    let w = a_day().await;
+    let w = Box::pin(a_day()).await;
     let data = w.path("audit");
     let anchors = w.path("anchors");
     let folder = w.stop().await;
@@ -66,11 +66,9 @@ async fn p25_a_cut_tail_is_found_by_the_anchors() {
 
 #[tokio::test]
 async fn p25_a_closed_log_is_sound_without_a_single_notice() {
-    let w = a_day().await;
+    let w = Box::pin(a_day()).await;
     let folder = w.stop().await;
     let places = countersign::installation::Places::below(folder.path());
-    let anchors = [places.anchors.clone()];
-    let root = places.keys.join("root.pub");
-    let report = countersign::audit::verify(&places, &anchors, &root, "demo").await.expect("it can be read");
+    let report = countersign_tests::verified(&places).await;
     assert_eq!((report.conclusion(), report.findings.len()), (Conclusion::Sound, 0), "{report}");
 }

@@ -2,17 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a second gateway that does not start ends its test")]
 
+use crate::site::{Site, writer};
 use crate::world::World;
 use countersign::demo::tour::account;
-use countersign::demo::world::{CATALOG, Options};
-use countersign_audit::directory::Directory as Store;
-use countersign_audit::keys::{self, DigestKey};
-use countersign_audit::log::{AuditLog, Config, Limits};
-use countersign_chat::{Answer, Button, Chat, Clicked, Gate as _, Inbound, Membership, Notice, State, Typed};
+use countersign::demo::world::CATALOG;
+use countersign::installation::Installation;
+use countersign_audit::log::AuditLog;
+use countersign_chat::{Answer, Button, Chat, Clicked, Gate as _, Inbound, Membership, Notice, State};
 use countersign_core::id::InvocationId;
 use countersign_core::refusal::Code;
+use countersign_core::time::Clock;
 use countersign_gateway::{Gateway, Parts};
 use countersign_identity::StaticDirectory;
+use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,32 +47,21 @@ struct Pair {
     log: AuditLog,
     tasks: TaskTracker,
     stop: CancellationToken,
-    _data: tempfile::TempDir,
 }
 
 impl Pair {
     async fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let folder = data.path().to_owned();
-        let world = World::around(move |chat| Options {
-            data: folder,
-            chat,
-            clock: countersign::installation::system_clock(),
-            launcher: crate::world::launcher(),
-            kubectl: None,
-            own: None,
-            rbac: None,
-            catalog: Some(format!("{CATALOG}{COMMAND}")),
-            queue: None,
-        })
-        .await;
+        let world = World::of(format!("{CATALOG}{COMMAND}")).await;
         for people in [&world.demo.people, &world.demo.worker_people] {
             let text = std::fs::read_to_string(people).unwrap();
             std::fs::write(people, format!("{text}{ONE_MORE}")).unwrap();
         }
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (second, log) = second_gateway(&world, world.chat.clone(), &tasks, &stop).await;
-        Self { world, second, log, tasks, stop, _data: data }
+        let (second, log) = {
+            let who = (world.demo.people.as_path(), world.clock.clone());
+            second_gateway(&world.demo.installation, who, world.chat.clone(), (&tasks, &stop)).await
+        };
+        Self { world, second, log, tasks, stop }
     }
 
     fn both(&self) -> [Gateway; 2] {
@@ -95,35 +86,18 @@ impl Pair {
 }
 
 /// Another gateway over the same queue, stores, policy and people.
-async fn second_gateway(
-    world: &World,
+pub(crate) async fn second_gateway(
+    installation: &Installation,
+    (people, clock): (&Path, Arc<dyn Clock>),
     chat: Arc<dyn Chat>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> (Gateway, AuditLog) {
-    let installation = &world.demo.installation;
-    let places = &installation.places;
-    let sealer = Arc::new(keys::load_sealer(&places.keys, "gateway", "demo").unwrap());
-    let store = |path| Arc::new(Store::open(path, world.clock.clone()).unwrap());
-    let log = AuditLog::open(Config {
-        sealer: sealer.clone(),
-        verifier: installation.verifier.clone(),
-        sink: store(&places.audit),
-        anchors: vec![store(&places.anchors)],
-        fate: store(&places.fate),
-        clock: world.clock.clone(),
-        tracker: tasks.clone(),
-        digest_key: DigestKey::load(&places.keys.join("digest.key")).unwrap(),
-        binary: None,
-        limits: Limits::default(),
-    })
-    .await
-    .unwrap();
+    let (sealer, log) = writer(installation, "gateway", &clock, tasks).await;
     let gateway = Gateway::start(Parts {
         deployment: "demo".into(),
-        clock: world.clock.clone(),
+        clock: clock.clone(),
         policy: installation.policy.clone(),
-        directory: Arc::new(StaticDirectory::new(&world.demo.people)),
+        directory: Arc::new(StaticDirectory::new(people)),
         queue: installation.queue.clone(),
         log: log.clone(),
         chat,
@@ -135,31 +109,12 @@ async fn second_gateway(
     (gateway, log)
 }
 
-fn typed(world: &World, who: &str, text: String, nonce: String) -> Inbound {
-    Inbound::Typed(Typed {
-        account: account(who),
-        membership: Membership::Full,
-        channel: None,
-        thread: None,
-        text,
-        manifest: None,
-        nonce,
-        at: world.clock.now(),
-    })
+fn typed(world: &World, who: &str, text: &str, nonce: &str) -> Inbound {
+    Site::typed(who, text, nonce, world.clock.now())
 }
 
 fn click(world: &World, who: &str, id: InvocationId, button: Button, nonce: String) -> Inbound {
-    let decision = world.chat.thread(id).and_then(|thread| thread.card).and_then(|card| card.decision);
-    Inbound::Clicked(Clicked {
-        account: account(who),
-        membership: Membership::Full,
-        invocation: id,
-        thread: None,
-        decision,
-        button,
-        nonce,
-        at: world.clock.now(),
-    })
+    world.click(None, who, id, button, nonce)
 }
 
 fn counted(answers: &[Answer; 2]) -> usize {
@@ -178,11 +133,11 @@ enum Race {
 async fn round(pair: &Pair, nth: usize) -> (InvocationId, Race, State) {
     let world = &pair.world;
     // The request itself is delivered to both.
-    let delivery = || typed(world, "ann", format!("/flip what=round-{nth} --apply"), format!("round-{nth}"));
+    let delivery = || typed(world, "ann", &format!("/flip what=round-{nth} --apply"), &format!("round-{nth}"));
     let delivery = delivery();
     let [one, two] = pair.at_once(delivery.clone(), delivery).await;
-    let id = World::accepted(one);
-    assert_eq!(World::accepted(two), id, "one request");
+    let id = Site::accepted(one);
+    assert_eq!(Site::accepted(two), id, "one request");
     world.asking(id).await;
     let race = [Race::SameClick, Race::TwoApprovers, Race::ApproveAndReject, Race::ApproveAndCancel][nth % 4];
     let nonce = |which: &str| format!("{which}-{nth}");
@@ -203,7 +158,7 @@ async fn round(pair: &Pair, nth: usize) -> (InvocationId, Race, State) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn p11_two_gateways_asked_at_once_do_everything_once() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let mut ended = Vec::new();
     // Eight at a time: enough to keep both gateways busy, few enough to wait for.
     for block in 0..125 {
@@ -232,7 +187,7 @@ async fn p11_two_gateways_asked_at_once_do_everything_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_click_on_either_gateway_is_answered_and_goes_on_in_the_one_thread() {
-    let pair = Pair::start().await;
+    let pair = Box::pin(Pair::start()).await;
     let world = &pair.world;
     let id = world.asks("ann", "/restart-report service=ledger --apply --reason \"drill\"").await;
     world.asking(id).await;
@@ -250,7 +205,7 @@ async fn a_click_on_either_gateway_is_answered_and_goes_on_in_the_one_thread() {
     };
     assert_eq!(why.code(), Code::AlreadyVoted);
     let Answer::Said(Notice::Pending { items }) =
-        second.receive(typed(world, "ann", "/countersign pending".into(), "5".into())).await
+        second.receive(typed(world, "ann", "/countersign pending", "5")).await
     else {
         panic!("any gateway knows what waits")
     };

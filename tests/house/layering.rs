@@ -66,14 +66,27 @@ fn nobody_who_serves_or_runs_can_certify() {
     never(&["gateway", "service", "audit", "queue", "slack", "console"], &["vaultrs"]);
 }
 
-/// What runs in the jail reads with the grammar that decided, and knows nothing else of ours.
+/// What runs in the jail reads with the grammar that decided, and may ask a forge and prove where an artifact is from.
 #[test]
-fn what_runs_inside_knows_the_grammar_alone() {
+fn what_runs_inside_knows_neither_policy_nor_worker() {
     let reach = reach(&metadata());
     let ours: Vec<_> = reach["countersign-tools"].iter().filter(|name| name.starts_with(PREFIX)).collect();
-    assert_eq!(ours, ["countersign-command", "countersign-core"]);
+    let known = ["countersign-command", "countersign-core", "countersign-forge", "countersign-provenance"];
+    assert_eq!(ours, known);
     // The drivers speak to their target; that the filters do not is a test of that crate.
-    never(&["tools"], &["axum", "redis", "rustix"]);
+    never(&["tools"], &["axum", "redis"]);
+}
+
+/// A proof is computed from bytes: whoever fetches them is somebody else.
+#[test]
+fn what_proves_and_what_asks_a_forge_know_the_kernel_at_most() {
+    let reach = reach(&metadata());
+    for (one, known) in [("countersign-forge", &["countersign-core"][..]), ("countersign-provenance", &[])] {
+        let ours: Vec<_> = reach[one].iter().filter(|name| name.starts_with(PREFIX)).collect();
+        assert_eq!(ours, known, "{one}");
+    }
+    never(&["provenance"], &["reqwest", "hyper", "tokio"]);
+    never(&["gateway", "slack", "console"], &["kube"]);
 }
 
 #[test]

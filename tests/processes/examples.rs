@@ -16,7 +16,7 @@ async fn every_example_is_a_right_configuration() {
     let site = Site::prepare("1").await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the workspace");
     std::fs::create_dir(site.path("secrets")).expect("the folder is ours");
-    for name in ["redis-gateway", "redis-worker", "slack-signing", "slack-token", "ca.pem"] {
+    for name in ["redis-gateway", "redis-worker-main", "slack-signing", "slack-token", "ca.pem"] {
         site.write(&format!("secrets/{name}"), "something");
     }
     let of_readme = readme(&root.join("README.md"), "# /etc/countersign/solo.yaml");

@@ -6,6 +6,7 @@ mod examples;
 mod leases;
 mod lives;
 mod places;
+mod pools;
 mod program;
 #[path = "../../crates/queue/tests/redis_server/mod.rs"]
 mod redis_server;

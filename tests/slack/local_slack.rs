@@ -5,7 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its programs must stop there")]
 
-use crate::world::{HOME, PATIENCE};
+use crate::world::HOME;
+use countersign_tests::PATIENCE;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

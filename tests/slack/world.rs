@@ -5,35 +5,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world must stop there")]
 
 use axum::Router;
-use countersign::audit;
 use countersign::demo::world::{Options, PEOPLE, World as Demo};
 use countersign::installation::system_clock;
-use countersign_audit::directory::Directory;
 use countersign_audit::event::Kind;
-use countersign_audit::layout::RECORDS;
 use countersign_audit::record::Record;
-use countersign_audit::sink::{Key, Sink as _};
-use countersign_audit::verify::Conclusion;
 use countersign_core::id::InvocationId;
 use countersign_core::time::Clock;
-use countersign_core::warrant::Errand;
-use countersign_jail::LauncherPath;
-use countersign_queue::Topic;
 use countersign_simulators::kubernetes::{Cluster, Recorded};
 use countersign_simulators::slack::{self, App, Author, Delivery, Message, Outcome, Seed, Slack, View, id};
 use countersign_slack::inbound::{Allowed, Front, Secrets, Settings, Setup};
 use countersign_slack::{People, SlackApi, SlackThreads, Token, Web};
+use countersign_tests::{PATIENCE, launcher};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Longer than anything here takes on a slow machine; a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) const HOME: &str = "T0HOME0001";
 
@@ -271,21 +260,12 @@ impl World {
     }
 
     pub(crate) async fn records(&self) -> Vec<Record> {
-        let store = Directory::open(self.demo.installation.places.audit.clone(), system_clock()).unwrap();
-        let mut records = Vec::new();
-        for name in store.list(RECORDS).await.unwrap() {
-            let object = store.read(&Key::parse(&name).unwrap()).await.unwrap().unwrap();
-            let lines = object.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            records.extend(lines.map(|line| Record::read(line).unwrap()));
-        }
-        records
+        countersign_tests::records(&self.demo.installation.places, system_clock()).await
     }
 
     /// The request of every start that is on record, looks at an effect left out.
     pub(crate) async fn runs(&self) -> Vec<InvocationId> {
-        let events = self.records().await.into_iter().map(|record| record.event);
-        let starts = events.filter(|event| event.kind == Kind::Intent && event.errand == Some(Errand::Run));
-        starts.filter_map(|event| event.invocation).collect()
+        countersign_tests::runs(self.records().await)
     }
 
     /// How many requests were received.
@@ -313,19 +293,7 @@ impl World {
         }
         let late = self.slack.deliveries().into_iter().find(|one| one.outcome == Outcome::TimedOut);
         assert!(late.is_none(), "acknowledged after three seconds: {late:?}");
-        let queue = self.demo.installation.queue.clone();
-        let mut news = queue.listen(Topic::Board);
-        let closed = async {
-            while !queue.open().await.unwrap().is_empty() {
-                news.wait(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, closed).await.expect("requests are left open");
-        let places = &self.demo.installation.places;
-        let report =
-            audit::verify(places, std::slice::from_ref(&places.anchors), &places.keys.join("root.pub"), "demo").await;
-        let report = report.unwrap();
-        assert_eq!(report.conclusion(), Conclusion::Sound, "{report}");
+        countersign_tests::settled(&self.demo.installation).await;
         self.demo.stop().await.unwrap();
         self.wire.hang_up().await;
         self.slack.stop().await;
@@ -340,12 +308,4 @@ pub(crate) fn name_asked_for(view: &View) -> String {
     let label = blocks.iter().find(|block| block["block_id"] == "name").map(|block| block["label"]["text"].clone());
     let label = label.unwrap_or_else(|| panic!("nothing is to be typed:\n{}", view.read()));
     label.as_str().unwrap().strip_prefix("To approve, type ").unwrap().to_owned()
-}
-
-/// The jail's launcher, built with the workspace beside this test.
-fn launcher() -> LauncherPath {
-    let test = std::env::current_exe().unwrap();
-    let path: PathBuf = test.parent().unwrap().parent().unwrap().join("countersign-jail");
-    assert!(path.exists(), "`{}` is missing: run tests/run, or `cargo build --workspace` first", path.display());
-    LauncherPath::new(path).unwrap()
 }

@@ -3,12 +3,14 @@
 //! **Invariant:** fate first, then intent, both durable, then [`OnRecord`]; a fate that was lost is
 //! obeyed. An entry that was begun is closed with an outcome, or its loss is counted and logged.
 
+use crate::budget;
 use crate::event::{Actor, BallotNote, Event, Kind, LeaseNote, OutputNote, SealKind};
 use crate::fate::{Decided, FateDoc, FateError, Reason, Verdict, random_attempt};
 use crate::log::AuditLog;
 use crate::on_record::OnRecord;
 use crate::writer::{WriteError, Written};
 use countersign_core::ballot::Ballot;
+use countersign_core::budget::Budget;
 use countersign_core::certificate::Role;
 use countersign_core::digest::Digest;
 use countersign_core::id::{Attempt, InvocationId};
@@ -58,6 +60,14 @@ pub enum BeginError {
         /// The attempt that owes an outcome by then: record it as `not-run`.
         owes: Option<Attempt>,
     },
+    /// The requester has no unit of this budget left in this period.
+    #[error("budget `{}` is spent", .budget.rule)]
+    Spent {
+        /// Which.
+        budget: Budget,
+        /// In which of its periods.
+        period: u64,
+    },
     /// Own clock and store's are too far apart.
     #[error("this worker's clock and the store's are {} ms apart", .skew.as_millis())]
     ClockSkew {
@@ -90,7 +100,12 @@ impl BeginError {
     pub const fn owes(&self) -> Option<&Attempt> {
         match self {
             Self::Expired { owes, .. } | Self::ClockSkew { owes, .. } | Self::Unwritten { owes, .. } => owes.as_ref(),
-            Self::NotAWorker(_) | Self::Closed(_) | Self::Started(_) | Self::Unanswered(_) | Self::ShuttingDown => None,
+            Self::NotAWorker(_)
+            | Self::Closed(_)
+            | Self::Started(_)
+            | Self::Spent { .. }
+            | Self::Unanswered(_)
+            | Self::ShuttingDown => None,
         }
     }
 }
@@ -124,7 +139,7 @@ pub enum CloseError {
     /// The record could not be written.
     #[error("the outcome could not be recorded")]
     Unwritten(#[source] WriteError),
-    /// It is recorded; `outcome/<id>` could not be written.
+    /// It is recorded; `outcome/<pool>/<id>` could not be written.
     #[error("the outcome is recorded and could not be published")]
     Unpublished(#[source] FateError),
 }
@@ -184,7 +199,8 @@ impl Drop for OpenEntry {
 }
 
 impl AuditLog {
-    /// Wins fate if the warrant needs it, writes the intent, and waits until both are durable.
+    /// Takes the units of budgets, wins fate if the warrant needs it, writes the intent, and waits until
+    /// all are durable.
     ///
     /// # Errors
     /// [`BeginError`]; nothing may run. Where [`BeginError::owes`] names an attempt, an outcome
@@ -213,6 +229,8 @@ impl AuditLog {
         if config.clock.now() >= expires_at {
             return Err(BeginError::Expired { at: expires_at, owes: None });
         }
+        // Before fate, so that one too many is a no and not a start without a run.
+        let units = self.spend(&warrant).await?;
         let (attempt, fate) = if warrant.needs_fate() {
             let (attempt, decided) = self.win(&warrant).await?;
             self.check_clocks(expires_at, decided.at, &attempt)?;
@@ -220,6 +238,8 @@ impl AuditLog {
         } else {
             (random_attempt(), None)
         };
+        let mut more = more;
+        more.details.extend(budget::noted(&units).map(|noted| ("budgets".to_owned(), noted)));
         let event = self.intent(&warrant, &attempt, fate.as_ref(), more);
         let written = self.barrier(event).await;
         let written = written.map_err(|source| BeginError::Unwritten { source, owes: Some(attempt.clone()) })?;
@@ -303,7 +323,7 @@ impl AuditLog {
         let text = serde_json::to_string(outcome).expect("a seal is made of strings");
         // A look at the effect is not the end of the request, so it is not published as one.
         let published = match errand {
-            Errand::Run => Some(self.publish(read.invocation, text.clone()).await),
+            Errand::Run => Some(self.publish(read.pool.clone(), read.invocation, text.clone()).await),
             Errand::Preview => None,
         };
         let mut event = Event::about(Kind::Outcome, read.invocation).seal_text(SealKind::Outcome, text.clone());
@@ -326,9 +346,9 @@ impl AuditLog {
         Ok(Concluded { record, superseded_by })
     }
 
-    async fn publish(&self, invocation: InvocationId, text: String) -> Result<Decided, FateError> {
+    async fn publish(&self, pool: String, invocation: InvocationId, text: String) -> Result<Decided, FateError> {
         let fate = self.shared.config.fate.clone();
-        self.detached(async move { fate.end(invocation, &text).await }).await
+        self.detached(async move { fate.end(&pool, invocation, &text).await }).await
     }
 
     async fn decide(&self, doc: &FateDoc) -> Result<Decided, FateError> {
@@ -337,7 +357,7 @@ impl AuditLog {
     }
 
     /// Runs on its own, with the log's deadline.
-    async fn detached<T: Send + 'static>(
+    pub(crate) async fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, FateError>> + Send + 'static,
     ) -> Result<T, FateError> {

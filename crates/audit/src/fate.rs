@@ -6,6 +6,7 @@
 
 use crate::sink::{Key, PutError, Sink};
 use async_trait::async_trait;
+use countersign_core::budget::Slot;
 use countersign_core::canonical::canonical;
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::refusal::Code;
@@ -145,13 +146,13 @@ pub trait Fate: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When the store does not answer. It may have been written then.
-    async fn end(&self, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError>;
+    async fn end(&self, pool: &str, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError>;
 
     /// How the run ended, if somebody wrote it.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError>;
+    async fn ended(&self, pool: &str, invocation: InvocationId) -> Result<Option<Decided>, FateError>;
 
     /// Writes an entry of the sequence that stops and allows changes, if its place is free yet.
     ///
@@ -164,6 +165,18 @@ pub trait Fate: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the store does not answer.
     async fn control(&self, epoch: u64) -> Result<Option<Decided>, FateError>;
+
+    /// Takes a unit of somebody's budget, if nobody has, and tells whose it is.
+    ///
+    /// # Errors
+    /// When the store does not answer. It may have been taken then: ask again with the same bytes.
+    async fn take(&self, slot: &Slot) -> Result<Decided, FateError>;
+
+    /// Who has this unit, if somebody took it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn taken(&self, slot: &Slot) -> Result<Option<Decided>, FateError>;
 
     /// What is wrong with the store's settings, one sentence each that names the setting. `kept` is
     /// how long a fate has to be known: the longest expiry of a request, and a week.
@@ -246,12 +259,12 @@ impl<S: Sink + ?Sized> Fate for S {
         held(self, &fate_key(pool, invocation)?).await
     }
 
-    async fn end(&self, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError> {
-        once(self, &outcome_key(invocation), outcome).await
+    async fn end(&self, pool: &str, invocation: InvocationId, outcome: &str) -> Result<Decided, FateError> {
+        once(self, &outcome_key(pool, invocation)?, outcome).await
     }
 
-    async fn ended(&self, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
-        held(self, &outcome_key(invocation)).await
+    async fn ended(&self, pool: &str, invocation: InvocationId) -> Result<Option<Decided>, FateError> {
+        held(self, &outcome_key(pool, invocation)?).await
     }
 
     async fn add_control(&self, epoch: u64, note: &str) -> Result<Decided, FateError> {
@@ -260,6 +273,14 @@ impl<S: Sink + ?Sized> Fate for S {
 
     async fn control(&self, epoch: u64) -> Result<Option<Decided>, FateError> {
         held(self, &control_key(epoch)).await
+    }
+
+    async fn take(&self, slot: &Slot) -> Result<Decided, FateError> {
+        once(self, &slot_key(slot), &slot.bytes()).await
+    }
+
+    async fn taken(&self, slot: &Slot) -> Result<Option<Decided>, FateError> {
+        held(self, &slot_key(slot)).await
     }
 
     async fn unfit(&self, kept: Duration) -> Result<Vec<String>, FateError> {
@@ -272,17 +293,30 @@ impl<S: Sink + ?Sized> Fate for S {
 /// # Errors
 /// When the pool's name cannot be part of a key.
 pub fn fate_key(pool: &str, invocation: InvocationId) -> Result<Key, FateError> {
+    key_of_pool("fate", pool, invocation)
+}
+
+/// `outcome/<pool>/<invocation>`: below a name of the pool's, so that a bucket's policy lets no other pool's worker take
+/// the place.
+///
+/// # Errors
+/// When the pool's name cannot be part of a key.
+pub fn outcome_key(pool: &str, invocation: InvocationId) -> Result<Key, FateError> {
+    key_of_pool("outcome", pool, invocation)
+}
+
+fn key_of_pool(kind: &str, pool: &str, invocation: InvocationId) -> Result<Key, FateError> {
     let bad = || FateError::BadPool(pool.chars().take(80).collect());
     if pool.contains('/') {
         return Err(bad());
     }
-    Key::parse(&format!("fate/{pool}/{invocation}")).map_err(|_| bad())
+    Key::parse(&format!("{kind}/{pool}/{invocation}")).map_err(|_| bad())
 }
 
-/// `outcome/<invocation>`.
+/// `slot/<digest of whose and which budget>/<period>/<which unit>`.
 #[must_use]
-pub fn outcome_key(invocation: InvocationId) -> Key {
-    Key::parse(&format!("outcome/{invocation}")).expect("an invocation id is made of digits and dashes")
+pub fn slot_key(slot: &Slot) -> Key {
+    Key::parse(&slot.place()).expect("the place of a slot is made of digits and letters")
 }
 
 /// Below it is the sequence that stops and allows changes.

@@ -5,6 +5,7 @@
 
 pub mod anchor;
 pub mod begin;
+mod budget;
 pub mod clock;
 pub mod control;
 pub mod directory;

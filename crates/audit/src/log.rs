@@ -208,8 +208,8 @@ impl AuditLog {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn outcome_of(&self, invocation: InvocationId) -> Result<Option<Sealed<Outcome>>, FateError> {
-        let ended = self.fate().ended(invocation).await?;
+    pub async fn outcome_of(&self, pool: &str, invocation: InvocationId) -> Result<Option<Sealed<Outcome>>, FateError> {
+        let ended = self.fate().ended(pool, invocation).await?;
         ended.map(|ended| serde_json::from_str(&ended.winner).map_err(FateError::Unreadable)).transpose()
     }
 

@@ -5,6 +5,7 @@
 
 use crate::card::{Card, Choice};
 use crate::notice::Notice;
+use countersign_core::channel::Channel;
 use countersign_core::digest::Digest;
 use countersign_core::id::InvocationId;
 use countersign_core::principal::Account;
@@ -81,8 +82,8 @@ pub struct Typed {
     pub account: Account,
     /// What the front knows of that account.
     pub membership: Membership,
-    /// The channel's id, if it was typed in one.
-    pub channel: Option<String>,
+    /// The channel, if it was typed in one, and whether the front knows it to be private.
+    pub channel: Option<Channel>,
     /// The thread, if it was typed in one.
     pub thread: Option<ThreadId>,
     /// Exactly what was typed. May hold a secret, so it has no place in a log.

@@ -154,6 +154,25 @@ pub enum Notice {
         /// Its place among those who wait; 1 is the next.
         position: u32,
     },
+    /// It waits, and no worker of its pool was heard of lately.
+    NobodyThere {
+        /// The pool.
+        pool: String,
+        /// When one was heard of last, if that is known.
+        seen: Option<Timestamp>,
+        /// Until when it waits.
+        until: Timestamp,
+    },
+    /// A silence that this request made is to end soon, or was to end by now. Whether it was changed where it is made
+    /// is not known here.
+    SilenceEnds {
+        /// When, as its request was agreed to.
+        at: Timestamp,
+        /// How much of it is left; nothing once its time is over.
+        left: Option<Duration>,
+        /// The line that asks for it again.
+        again: String,
+    },
     /// Most of its time is used; it is ended when all of it is.
     TimeRunsOut {
         /// How much is left.

@@ -3,27 +3,26 @@
 //! **Invariant:** the two sides meet only in the queue, the log's stores and a folder of keys.
 //! Gateway and workers load their own policy and their own directory, as they would apart.
 
+mod ground;
+
+use self::ground::Ground;
 use anyhow::Context as _;
 use countersign_audit::clock::SystemClock;
-use countersign_audit::keys::{self, DigestKey, Process};
 use countersign_audit::log::AuditLog;
 use countersign_chat::Chat;
-use countersign_core::certificate::Role;
 use countersign_core::principal::{Account, Principal};
-use countersign_core::seal::{Sealer, Verifier};
+use countersign_core::seal::Verifier;
 use countersign_core::time::Clock;
 use countersign_core::warrant::CredentialClass;
 use countersign_gateway::Gateway;
 use countersign_identity::StaticDirectory;
 use countersign_jail::LauncherPath;
 use countersign_policy::{Catalog, LivePolicy, Overrides, Source, Sources};
-use countersign_queue::{EmbeddedQueue, Queue};
+use countersign_queue::Queue;
 use countersign_runner::OwnServices;
+use countersign_runner::plans::PlanStore;
 use countersign_secrets::{IssuerSettings, Recipe};
-use countersign_service::config::{Audit, Environment};
 use countersign_service::policy::{self, ReloadError};
-use countersign_service::stores::{Opening, Stores};
-use countersign_worker::Worker;
 use countersign_worker::host::{Host, Settings as HostSettings, UIDS};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,9 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Process certificates of an installation on one node are made for so long.
-const CERTIFIED_FOR: Duration = Duration::from_hours(24 * 365);
 
 /// How long a stopping installation waits for running commands.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -70,6 +66,8 @@ pub struct Settings {
     pub chat: Arc<dyn Chat>,
     /// Between the two sides; a file below `data` if absent.
     pub queue: Option<Arc<dyn Queue>>,
+    /// Where plans of Terraform wait for their apply; without it nothing of Terraform is applied.
+    pub plans: Option<Arc<PlanStore>>,
 }
 
 impl fmt::Debug for Settings {
@@ -144,78 +142,23 @@ impl Installation {
     /// # Errors
     /// When a file is wrong, a store cannot be written, or the jail does not hold what it promises.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let places = Places::below(&settings.data);
-        prepare(&places)?;
-        let (sources, cases) = (settings.sources.clone(), settings.cases.clone());
-        let policy = Arc::new(LivePolicy::load(sources.clone(), &cases, settings.overrides.clone())?);
-        let worker_policy = Arc::new(LivePolicy::load(sources, &cases, settings.overrides.clone())?);
+        let load =
+            || LivePolicy::load(settings.sources.clone(), &settings.cases, settings.overrides.clone()).map(Arc::new);
+        let (policy, worker_policy) = (load()?, load()?);
         let catalog = policy.current();
         let pools = pools(catalog.catalog());
-        let verifier = keys_of(&places, &settings, &pools)?;
-        let queue = match &settings.queue {
-            Some(queue) => queue.clone(),
-            None => Arc::new(EmbeddedQueue::open(&places.queue).context("the queue cannot be opened")?),
-        };
-        let stores = Stores::open(Opening {
-            places: &folders(&places),
-            deployment: &settings.deployment,
-            process: "installation",
-            environment: &Environment::default(),
-            clock: &settings.clock,
-        })
-        .await?;
-        let (tasks, log_tasks) = (TaskTracker::new(), TaskTracker::new());
-        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let host = Host::open(host(&places, &settings), catalog.catalog())?;
-
-        let gateway_sealer = Arc::new(keys::load_sealer(&places.keys, "gateway", &settings.deployment)?);
-        let digest_key = DigestKey::load(&places.keys.join("digest.key"))?;
-        let open = async |sealer: &Arc<Sealer>| {
-            stores.log((sealer, &verifier), digest_key.clone(), None, &settings.clock, &log_tasks).await
-        };
-        let log = open(&gateway_sealer).await?;
-        let mut logs = vec![log.clone()];
+        let ground = Ground::lay(&settings, &pools).await?;
+        let host = Host::open(host(&ground.places, &settings), catalog.catalog())?;
+        let writer = ground.writer("gateway").await?;
+        let mut logs = vec![writer.log.clone()];
         for pool in &pools {
-            let sealer = Arc::new(keys::load_sealer(&places.keys, &format!("worker-{pool}"), &settings.deployment)?);
-            let log = open(&sealer).await?;
-            logs.push(log.clone());
-            Worker::start(countersign_worker::Parts {
-                name: format!("worker-{pool}"),
-                pool: pool.clone(),
-                deployment: settings.deployment.clone(),
-                clock: settings.clock.clone(),
-                policy: worker_policy.clone(),
-                directory: Arc::new(StaticDirectory::new(&settings.worker_people)),
-                queue: queue.clone(),
-                log,
-                fate: stores.fate.clone(),
-                broker: host.broker(),
-                runner: host.jail(),
-                sealer,
-                verifier: verifier.clone(),
-                profiles: host.profiles(),
-                at_once: 4,
-                lease: countersign_worker::LEASE,
-                tasks: tasks.clone(),
-                stop: stop.clone(),
-                abort: abort.clone(),
-            });
+            let writer = ground.writer(&format!("worker-{pool}")).await?;
+            logs.push(writer.log.clone());
+            ground.start_worker(pool, &host, &worker_policy, writer);
         }
-        let gateway = Gateway::start(countersign_gateway::Parts {
-            deployment: settings.deployment.clone(),
-            clock: settings.clock.clone(),
-            policy: policy.clone(),
-            directory: Arc::new(StaticDirectory::new(&settings.people)),
-            queue: queue.clone(),
-            log,
-            chat: settings.chat.clone(),
-            sealer: gateway_sealer,
-            verifier: verifier.clone(),
-            tasks: tasks.clone(),
-            stop: stop.clone(),
-        });
-        let missing = host.missing();
-        let overrides = settings.overrides;
+        let gateway = ground.start_gateway(&policy, writer);
+        let Ground { places, queue, verifier, tasks, log_tasks, stop, abort, .. } = ground;
+        let (missing, overrides) = (host.missing(), settings.overrides);
         Ok(Self {
             gateway,
             queue,
@@ -288,39 +231,9 @@ fn explained(error: ReloadError) -> anyhow::Error {
     }
 }
 
-fn folders(places: &Places) -> Audit {
-    Audit::folders(places.audit.clone(), places.fate.clone(), places.anchors.clone())
-}
-
-fn prepare(places: &Places) -> anyhow::Result<()> {
-    for folder in [&places.keys, &places.audit, &places.fate, &places.anchors] {
-        std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
-    }
-    Ok(())
-}
-
 fn pools(catalog: &Catalog) -> Vec<String> {
     let pools: BTreeSet<&String> = catalog.places().map(|place| &place.pool).collect();
     pools.into_iter().cloned().collect()
-}
-
-/// Makes keys where there are none, and reads the root's public half.
-fn keys_of(places: &Places, settings: &Settings, pools: &[String]) -> anyhow::Result<Verifier> {
-    let public = places.keys.join("root.pub");
-    if !public.exists() {
-        let names: Vec<String> = pools.iter().map(|pool| format!("worker-{pool}")).collect();
-        let lists: Vec<[&str; 1]> = pools.iter().map(|pool| [pool.as_str()]).collect();
-        let process = |name, role| Process { name, role, pools: &[] };
-        // Whoever reads the log on this machine does it on record, with a key of their own.
-        let mut processes = vec![process("gateway", Role::Gateway), process("auditor", Role::Operator)];
-        processes.extend(names.iter().zip(&lists).map(|(name, pools)| Process {
-            name,
-            role: Role::Worker,
-            pools: pools.as_slice(),
-        }));
-        keys::init(&places.keys, &settings.deployment, (settings.clock.now(), CERTIFIED_FOR), &processes)?;
-    }
-    Ok(Verifier::of(keys::load_roots(&public)?, settings.deployment.clone()))
 }
 
 fn host(places: &Places, settings: &Settings) -> HostSettings {
@@ -335,6 +248,7 @@ fn host(places: &Places, settings: &Settings) -> HostSettings {
         // The demo's credentials lie in files; an installed worker mints.
         issuers: IssuerSettings::default(),
         clock: settings.clock.clone(),
+        plans: settings.plans.clone(),
     }
 }
 

@@ -122,7 +122,7 @@ impl Chat for Recorder {
             output: Fold::new(FoldLimits::default()),
             states: Vec::new(),
         };
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), thread);
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_insert(thread);
         self.changed.send_modify(|count| *count += 1);
         Ok(id)
     }

@@ -1,61 +1,56 @@
-//! Reads rollouts: `/deploy <service> <env> [version]`, `/deploy status|rollback <service> <env>`.
+//! Reads rollouts: `/deploy <service> <env> [version]`, `/deploy status|rollback|undo <service> <env>`.
 //!
-//! **Invariant:** a version is a tag or a digest that means one image; a name that moves is refused.
-//! Without a version it is the newest one that the service's `versions` allows, and which one that
-//! is stands in the effect before anybody agrees.
+//! **Invariant:** a version is a tag, a digest or a run, and means one image; a name that moves is
+//! refused. Without a version it is the newest one that the service's `versions` allows, and which one
+//! that is stands in the effect before anybody agrees.
+
+mod act;
+mod version;
+
+pub use act::{Act, Verb};
+pub use version::Version;
 
 use crate::no::{Checked, Pointing, meant, no, quoted};
 use crate::own::{self, Own};
-use crate::vocabulary::{Service, Vocabulary};
-use crate::words::Word;
+use crate::vocabulary::Vocabulary;
+use crate::words::Word as Typed;
 use countersign_core::action::{Action, Resource, Scope};
 use countersign_core::command::{Argv, Command, CommandParts, EffectForm, PreviewPlan, Tool};
+use countersign_core::id::InvocationId;
 use countersign_core::policy::Canonical;
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::{Mode, Reversibility, Sensitivity, Tier};
 
-/// What is done to a service.
+const DEPLOY: &str = "deploy";
+
+/// What is done to a service, as its first word says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
+enum Word {
     /// The service's own name comes first.
     Deploy,
     Status,
     Rollback,
+    Undo,
 }
 
-/// Words before the service. `undo` is how kubectl calls it.
-const VERBS: [(&str, Verb); 3] = [("status", Verb::Status), ("rollback", Verb::Rollback), ("undo", Verb::Rollback)];
+/// Words before the service.
+const VERBS: [(&str, Word); 3] = [("status", Word::Status), ("rollback", Word::Rollback), ("undo", Word::Undo)];
 
-/// Tags that mean another image tomorrow.
-const MOVING: [&str; 16] = [
-    "latest",
-    "stable",
-    "current",
-    "main",
-    "master",
-    "trunk",
-    "head",
-    "edge",
-    "nightly",
-    "canary",
-    "next",
-    "dev",
-    "develop",
-    "staging",
-    "prod",
-    "production",
-];
+impl Word {
+    fn of(text: &str) -> Option<Self> {
+        VERBS.iter().find(|(word, _)| *word == text).map(|(_, verb)| *verb)
+    }
+}
 
-const USAGE: &str =
-    "write `/deploy <service> <env> <version>`, `/deploy status <service> <env>` or `/deploy rollback <service> <env>`";
+const USAGE: &str = "write `/deploy <service> <env> <version>`, or `/deploy status|rollback|undo <service> <env>`";
 
 /// The verbs, for help and tables. No service has one of these names.
 pub(crate) fn verbs() -> Vec<&'static str> {
-    ["deploy"].into_iter().chain(VERBS.map(|(word, _)| word)).collect()
+    [DEPLOY].into_iter().chain(VERBS.map(|(word, _)| word)).collect()
 }
 
 /// Reads the words after `deploy`, which is `name`.
-pub(crate) fn parse(name: &Word, words: &[Word], vocabulary: &Vocabulary) -> Checked<(Command, Own)> {
+pub(crate) fn parse(name: &Typed, words: &[Typed], vocabulary: &Vocabulary) -> Checked<(Command, Own)> {
     let mut own = Own::default();
     let mut plain = Vec::new();
     let mut rest = words.iter();
@@ -69,25 +64,25 @@ pub(crate) fn parse(name: &Word, words: &[Word], vocabulary: &Vocabulary) -> Che
         plain.push(word);
     }
     let (verb, plain) = match plain.split_first() {
-        Some((first, more)) => match VERBS.iter().find(|(text, _)| *text == first.text) {
-            Some((_, verb)) => (*verb, more),
-            None => (Verb::Deploy, plain.as_slice()),
+        Some((first, more)) => match Word::of(&first.text) {
+            Some(verb) => (verb, more),
+            None => (Word::Deploy, plain.as_slice()),
         },
         None => return Err(no(Code::MissingTarget, "`/deploy` needs a service and an environment", USAGE).over(name)),
     };
     let rollout = rollout(name, verb, plain, vocabulary)?;
-    let mode = if verb == Verb::Status { Mode::Apply } else { own.mode_of_confirmed() };
+    let mode = if verb == Word::Status { Mode::Apply } else { own.mode_of_confirmed() };
     Ok((command(verb, &rollout, mode)?, own))
 }
 
 /// Reads a canonical argv, mode and scope that came out of a seal.
 pub(crate) fn parse_again(canonical: &Canonical<'_>, vocabulary: &Vocabulary) -> Checked<Command> {
-    let words: Vec<Word> = canonical.argv.arguments().iter().map(|one| Word::untyped(one)).collect();
-    let (command, _) = parse(&Word::untyped(canonical.argv.program()), &words, vocabulary)?;
+    let words: Vec<Typed> = canonical.argv.arguments().iter().map(|one| Typed::untyped(one)).collect();
+    let (command, _) = parse(&Typed::untyped(canonical.argv.program()), &words, vocabulary)?;
     own::in_mode(&command, canonical.mode)
 }
 
-fn no_option(word: &Word) -> Box<Refusal> {
+fn no_option(word: &Typed) -> Box<Refusal> {
     let name = word.text.trim_start_matches('-');
     let name = name.split_once('=').map_or(name, |(name, _)| name);
     let hint = meant(name, ["apply", "dry-run", "reason"], USAGE);
@@ -101,7 +96,7 @@ struct Rollout<'w> {
     version: Option<&'w str>,
 }
 
-fn rollout<'w>(name: &Word, verb: Verb, words: &[&'w Word], vocabulary: &Vocabulary) -> Checked<Rollout<'w>> {
+fn rollout<'w>(name: &Typed, verb: Word, words: &[&'w Typed], vocabulary: &Vocabulary) -> Checked<Rollout<'w>> {
     let mut words = words.iter();
     let Some(first) = words.next() else {
         return Err(no(Code::MissingTarget, "which service?", one_of(vocabulary.services.keys())).over(name));
@@ -125,17 +120,18 @@ fn rollout<'w>(name: &Word, verb: Verb, words: &[&'w Word], vocabulary: &Vocabul
     }
     let version = words.next();
     match (verb, version) {
-        (Verb::Deploy, Some(word)) => version_of(word, &first.text, service)?,
-        (Verb::Deploy, None) if service.versions.is_none() => {
+        (Word::Deploy, Some(word)) => version::check(word, &first.text, service)?,
+        (Word::Undo, Some(word)) => request(word)?,
+        (Word::Deploy, None) if service.versions.is_none() => {
             let sentence = format!("which version of `{}`?", first.text);
             return Err(no(Code::MissingValue, sentence, "add a tag or a digest, as `1.4.2` or `sha256:…`").over(env));
         }
-        (Verb::Deploy | Verb::Status | Verb::Rollback, None) => {}
-        (Verb::Rollback, Some(word)) => {
+        (Word::Deploy | Word::Status | Word::Rollback | Word::Undo, None) => {}
+        (Word::Rollback, Some(word)) => {
             let hint = format!("a rollback goes back by one; else `/deploy {} {} <version>`", first.text, env.text);
             return Err(no(Code::UnexpectedArgument, "a rollback takes no version", hint).over(word));
         }
-        (Verb::Status, Some(word)) => return Err(unexpected(word)),
+        (Word::Status, Some(word)) => return Err(unexpected(word)),
     }
     if let Some(word) = words.next() {
         return Err(unexpected(word));
@@ -148,65 +144,38 @@ fn one_of<'a>(known: impl Iterator<Item = &'a String>) -> String {
     if names.is_empty() { "none is catalogued".to_owned() } else { format!("one of: {}", names.join(", ")) }
 }
 
-fn unexpected(word: &Word) -> Box<Refusal> {
+fn unexpected(word: &Typed) -> Box<Refusal> {
     no(Code::UnexpectedArgument, format!("{} is one word too many", quoted(&word.text)), USAGE).over(word)
 }
 
-fn version_of(word: &Word, name: &str, service: &Service) -> Checked<()> {
-    let text = &word.text;
-    let digest = text.strip_prefix("sha256:");
-    let fits = match digest {
-        Some(hash) => hash.len() == 64 && hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
-        None => is_tag(text),
-    };
-    if !fits {
-        return Err(no(
-            Code::BadValue,
-            format!("{} is not a version", quoted(text)),
-            "write a tag, as `1.4.2`, or a digest, as `sha256:` and 64 characters; the image is the catalog's",
-        )
-        .over(word));
-    }
-    if MOVING.iter().any(|moving| moving.eq_ignore_ascii_case(text)) {
-        return Err(no(
-            Code::BadValue,
-            format!("{} is another image tomorrow than today", quoted(text)),
-            "write the version it means, so that everybody agrees to the same one",
-        )
-        .over(word));
-    }
-    match &service.versions {
-        Some(pattern) if digest.is_none() && !pattern.matches(text) => Err(no(
-            Code::BadValue,
-            format!("versions of `{name}` match {}, and {} does not", quoted(pattern.as_str()), quoted(text)),
-            "see `/deploy status` for what runs now",
-        )
-        .over(word)),
-        _ => Ok(()),
-    }
+/// The id of a request as it is shown: in lower case.
+fn id_of(text: &str) -> Option<InvocationId> {
+    text.parse().ok().filter(|id: &InvocationId| id.to_string() == text)
 }
 
-/// Source: OCI distribution specification 1.1, the grammar of `<reference>` as a tag.
-fn is_tag(text: &str) -> bool {
-    text.len() <= 128
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+fn request(word: &Typed) -> Checked<()> {
+    if id_of(&word.text).is_some() {
+        return Ok(());
+    }
+    let sentence = format!("{} is not the id of a request", quoted(&word.text));
+    Err(no(Code::BadValue, sentence, "leave it away, or write the id that the card shows").over(word))
 }
 
-fn command(verb: Verb, rollout: &Rollout<'_>, mode: Mode) -> Checked<Command> {
+fn command(verb: Word, rollout: &Rollout<'_>, mode: Mode) -> Checked<Command> {
     let Rollout { service, env, version } = *rollout;
     let (word, tier, reversibility, reason) = match verb {
-        Verb::Deploy => (None, Tier::Change, Reversibility::Reversible, "replaces the version that runs"),
-        Verb::Rollback => {
+        Word::Deploy => (None, Tier::Change, Reversibility::Reversible, "replaces the version that runs"),
+        Word::Rollback => {
             (Some("rollback"), Tier::Change, Reversibility::Reversible, "goes back to the version before")
         }
-        Verb::Status => (Some("status"), Tier::Read, Reversibility::NoneNeeded, "shows what runs"),
+        Word::Undo => (Some("undo"), Tier::Change, Reversibility::Reversible, "takes back the last change"),
+        Word::Status => (Some("status"), Tier::Read, Reversibility::NoneNeeded, "shows what runs"),
     };
-    let elements = ["deploy"].into_iter().chain(word).chain([service, env]).chain(version);
+    let elements = [DEPLOY].into_iter().chain(word).chain([service, env]).chain(version);
     let argv = Argv::new(elements.map(str::to_owned).collect()).map_err(|fault| broken(&fault.to_string()))?;
     let preview = match verb {
-        Verb::Status => None,
-        Verb::Deploy | Verb::Rollback => {
+        Word::Status => None,
+        Word::Deploy | Word::Rollback | Word::Undo => {
             let step = argv.with(&["--dry-run"]).map_err(|fault| broken(&fault.to_string()))?;
             Some(PreviewPlan { steps: vec![step], form: EffectForm::Text })
         }

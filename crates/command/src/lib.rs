@@ -12,7 +12,7 @@ mod aws;
 mod characters;
 mod countersign;
 mod custom;
-mod deploy;
+pub mod deploy;
 pub mod filters;
 mod gcloud;
 mod grammar;
@@ -25,7 +25,7 @@ pub mod pattern;
 mod secret;
 pub mod silence;
 pub mod suggest;
-mod tf;
+pub mod tf;
 pub mod vocabulary;
 mod words;
 

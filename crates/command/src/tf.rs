@@ -5,6 +5,7 @@
 //!
 //! Source of the options: `terraform plan -help` and `terraform apply -help`, 1.11.4.
 
+mod act;
 mod address;
 mod instead;
 mod options;
@@ -20,10 +21,14 @@ use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::{Mode, Reversibility, Sensitivity, Tier};
 use options::Options;
 
+pub use act::{Act, Mode as PlanMode, Verb};
+
 /// The verbs, as policy names them. [`PLAN_REF`] is a plan of anything but the protected branch.
 const PLAN: &str = "plan";
 const PLAN_REF: &str = "plan ref";
 const APPLY: &str = "apply";
+/// What is shown before a [`PLAN_REF`]; nobody types it.
+const DIFF: &str = "diff";
 
 /// How it is typed.
 const USAGE: &str = "write `/tf plan <stack>` or `/tf apply <stack>`";
@@ -97,7 +102,7 @@ fn plan(name: &str, stack: &Stack, options: &Options, own: &Own) -> Checked<Comm
             },
         );
     };
-    let looks = ["tf", "diff", name, &format!("--ref={revision}")].map(str::to_owned).to_vec();
+    let looks = ["tf", DIFF, name, &format!("--ref={revision}")].map(str::to_owned).to_vec();
     build(
         name,
         stack,

@@ -75,6 +75,8 @@ pub struct Service {
     pub environments: BTreeSet<String>,
     /// What a version must look like, beyond being a tag or a digest.
     pub versions: Option<Pattern>,
+    /// Whether the run of a workflow can stand for a version: `run:123456`.
+    pub runs: bool,
 }
 
 /// An Alertmanager.

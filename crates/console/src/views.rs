@@ -244,6 +244,7 @@ pub(crate) fn tone_of(notice: &Notice) -> Tone {
         | Notice::Drifted { .. }
         | Notice::UnknownOutcome { .. }
         | Notice::TimeRunsOut { .. }
+        | Notice::NobodyThere { .. }
         | Notice::NotCounted { .. }
         | Notice::Fault { .. } => Tone::Bad,
         Notice::Received { .. } | Notice::Running { .. } | Notice::PreviewReady { .. } => Tone::Wait,
@@ -252,6 +253,7 @@ pub(crate) fn tone_of(notice: &Notice) -> Tone {
         | Notice::Listed { .. }
         | Notice::Cancelled { .. }
         | Notice::InLine { .. }
+        | Notice::SilenceEnds { .. }
         | Notice::Reconciled { .. }
         | Notice::Expired { .. } => Tone::Plain,
     }

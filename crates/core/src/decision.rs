@@ -4,6 +4,7 @@
 
 use crate::action::{Resource, Scope};
 use crate::canonical::canonical;
+use crate::channel::Channel;
 use crate::command::{Argv, Tool};
 use crate::digest::Digest;
 use crate::id::InvocationId;
@@ -43,6 +44,8 @@ pub struct Decision {
     pub filters: Vec<Argv>,
     pub mode: Mode,
     pub scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
     pub resources: Vec<Resource>,
     pub tier: Tier,
     pub sensitive: Sensitivity,

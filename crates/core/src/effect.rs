@@ -4,6 +4,7 @@
 //! values of Secret kinds never appear. What changes by itself is shown and never compared.
 
 use crate::certificate::Role;
+use crate::digest::Digest;
 use crate::id::InvocationId;
 use crate::seal::{Sealable, Sealed, Sealer};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,10 @@ pub struct Effect {
     /// people agree to, for it changes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<String>,
+    /// What was kept for the run, and is to run exactly as it is: of `tf apply` the saved plan, of a
+    /// plan of unreviewed code the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
 }
 
 /// How a fresh effect differs from the one that was approved.
@@ -90,7 +95,7 @@ impl Effect {
             object.changes.sort();
         }
         objects.sort();
-        Self { v: 1, deployment, pool, invocation, objects, text, now: None }
+        Self { v: 1, deployment, pool, invocation, objects, text, now: None, plan: None }
     }
 
     /// The same effect, of whose text what stands behind the line [`NOW`] is about this moment.
@@ -103,6 +108,12 @@ impl Effect {
         self
     }
 
+    /// The same effect, whose run is bound to what was kept.
+    #[must_use]
+    pub fn with_plan(self, plan: Option<Digest>) -> Self {
+        Self { plan, ..self }
+    }
+
     /// Seals the effect with the worker's key.
     #[must_use]
     pub fn seal(&self, sealer: &Sealer) -> Sealed<Self> {
@@ -112,7 +123,7 @@ impl Effect {
     /// What is different now in what people agreed to; `None` when nothing is.
     #[must_use]
     pub fn drift(&self, fresh: &Self) -> Option<Drift> {
-        if self.objects == fresh.objects && self.text == fresh.text {
+        if self.objects == fresh.objects && self.text == fresh.text && self.plan == fresh.plan {
             return None;
         }
         let gone =
@@ -122,6 +133,9 @@ impl Effect {
         let mut lines: Vec<String> = gone.chain(came).collect();
         if self.text != fresh.text {
             lines.push("the preview's text is different".into());
+        }
+        if self.plan != fresh.plan {
+            lines.push("what was kept for the run is another".into());
         }
         Some(Drift { lines })
     }
@@ -173,5 +187,22 @@ mod tests {
         assert_eq!(one.drift(&found("hides X\nfor 2h\nat this moment:\n")), None);
         assert!(one.drift(&found("hides X\nfor 4h\nat this moment:\n1 alert\n")).is_some());
         assert_eq!(found("  at this moment:\n").now, None);
+    }
+
+    #[test]
+    fn p09_another_plan_is_drift_though_it_reads_the_same() {
+        let origin = Origin { deployment: "demo", front: "console", team: "demo", trigger: "1" };
+        let id = InvocationId::derive(origin, Timestamp::from_millis(0));
+        let text = Some("1 to add".to_owned());
+        let found = |plan: Option<&[u8]>| {
+            Effect::new("demo".into(), "main".into(), id, Vec::new(), text.clone()).with_plan(plan.map(Digest::of))
+        };
+        let shown = found(Some(b"plan"));
+        assert_eq!(shown.drift(&found(Some(b"plan"))), None);
+        for other in [found(Some(b"plaN")), found(None)] {
+            let Drift { lines } = shown.drift(&other).unwrap();
+            assert_eq!(lines, ["what was kept for the run is another"]);
+        }
+        assert!(found(None).drift(&shown).is_some());
     }
 }

@@ -20,7 +20,7 @@ use crate::seal::{SealError, Sealable, Sealed, Verifier};
 use crate::tally;
 use crate::tier::Mode;
 use crate::time::Timestamp;
-use crate::warrant::{Checked, Errand, RestsOn, Undrifted, Warrant};
+use crate::warrant::{Checked, Errand, RestsOn, Shown, Undrifted, Warrant};
 use serde::{Deserialize, Serialize};
 
 /// A cleared command for a worker (wire format v1). Made only by `Invocation<Cleared>`.
@@ -207,9 +207,13 @@ impl OpenJob {
         // Only what was believed goes on record: whoever writes the queue must not write there.
         let believed = agreed.ballots.iter().filter_map(|nth| ballots.get(*nth)).map(wire).collect();
         let rests_on = RestsOn { ballots: believed, filled: agreed.filled };
-        let sealed_effect = approved.is_some().then(|| effect.map(wire)).flatten();
-        let warrant =
-            Warrant::new(Errand::Run, decision, again, policy.digests(), self.sealed, rests_on, sealed_effect);
+        let shown = approved.as_ref().zip(effect);
+        let of = |(approved, sealed): (&Effect, &Sealed<Effect>)| {
+            let (plan, text) = (approved.plan, approved.text.clone());
+            Shown { sealed: wire(sealed), plan, text }
+        };
+        let shown = shown.map(of);
+        let warrant = Warrant::new(Errand::Run, decision, again, policy.digests(), self.sealed, rests_on, shown);
         Ok(match approved {
             Some(approved) => Checked::Compare(Undrifted::new(warrant, approved)),
             None => Checked::Ready(warrant),
@@ -255,7 +259,7 @@ fn again(
         filters: &decision.filters,
     })?;
     same_command(decision, &command)?;
-    let allowance = judge(policy, facts, &decision.requester, &command, None, &[])?;
+    let allowance = judge(policy, facts, &decision.requester, &command, decision.channel.as_ref(), &[])?;
     same_ruling(decision, &allowance)?;
     let requester = facts.person(&decision.requester).cloned();
     let requester = requester.ok_or_else(|| Box::new(changed("the requester is unknown here")))?;

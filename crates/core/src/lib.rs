@@ -7,8 +7,10 @@
 pub mod action;
 pub mod advice;
 pub mod ballot;
+pub mod budget;
 pub mod canonical;
 pub mod certificate;
+pub mod channel;
 pub mod command;
 pub mod control;
 pub mod decision;

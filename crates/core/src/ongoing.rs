@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** it permits nothing: out of it comes a no, or nothing at all.
 
+use crate::channel::Channel;
 use crate::command::Command;
 use crate::invocation::judge;
 use crate::policy::{Facts, Policy};
@@ -14,6 +15,7 @@ use crate::warrant::Warrant;
 #[derive(Debug, Clone)]
 pub struct Ongoing {
     requester: SubjectId,
+    channel: Option<Channel>,
     command: Command,
     tier: Tier,
     is_dry: bool,
@@ -25,6 +27,7 @@ impl Warrant {
     pub fn ongoing(&self) -> Ongoing {
         Ongoing {
             requester: self.requester().id.clone(),
+            channel: self.decision().decision().channel.clone(),
             command: self.command().clone(),
             tier: self.allowance().tier,
             is_dry: self.is_dry(),
@@ -56,6 +59,6 @@ impl Ongoing {
     /// # Errors
     /// The no: they left, lost the role, or the files changed. The command is to be ended.
     pub fn ask_again(&self, policy: &dyn Policy, facts: &Facts) -> Result<(), Box<Refusal>> {
-        judge(policy, facts, &self.requester, &self.command, None, &[]).map(drop)
+        judge(policy, facts, &self.requester, &self.command, self.channel.as_ref(), &[]).map(drop)
     }
 }

@@ -4,6 +4,8 @@
 //! so that gateway and worker can each ask their own and compare.
 
 use crate::action::Scope;
+use crate::budget::Budget;
+use crate::channel::Channel;
 use crate::command::{Argv, Command, Tool};
 use crate::digest::Digest;
 use crate::input::Input;
@@ -51,8 +53,8 @@ pub struct Request<'a> {
     pub principal: &'a Principal,
     /// What they ask for.
     pub command: &'a Command,
-    /// Where it was typed: the chat channel's id, if there is one.
-    pub channel: Option<&'a str>,
+    /// Where it was typed, if the front has channels. It can only narrow.
+    pub channel: Option<&'a Channel>,
     /// Advice can raise the tier to this one; it can do nothing else.
     pub at_least: Tier,
 }
@@ -122,6 +124,8 @@ pub struct Allowance {
     pub rules: Vec<Rule>,
     /// Whether the requester confirms.
     pub confirmation: Confirmation,
+    /// Whose units the command takes when it runs: of each budget one.
+    pub budgets: Vec<Budget>,
 }
 
 /// A policy's answer.

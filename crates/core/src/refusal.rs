@@ -101,6 +101,8 @@ codes! {
     NoApprovalRule = "no-approval-rule",
     /// There is no valid policy, so nothing is allowed.
     NoPolicy = "no-policy",
+    /// The channel where it was typed takes no such command, or is not known to be private.
+    WrongChannel = "wrong-channel",
     /// Too many requests in the period.
     BudgetSpent = "budget-spent",
     /// The requester never counts as an approver.
@@ -135,6 +137,18 @@ codes! {
     MoreApprovalNeeded = "more-approval-needed",
     /// The effect is no longer the one that was approved.
     Drifted = "drifted",
+    /// The saved plan that was agreed to is not there any more.
+    PlanMissing = "plan-missing",
+    /// What is kept, or what the branch leads to, is not what was agreed to.
+    PlanChanged = "plan-changed",
+    /// The saved plan was kept for too long.
+    PlanExpired = "plan-expired",
+    /// This worker cannot keep or read saved plans.
+    PlanUnavailable = "plan-unavailable",
+    /// The commit was not merged, reviewed and checked as the stack wants it.
+    NotReviewed = "not-reviewed",
+    /// The repository that a command is about, or who knows what was reviewed in it, cannot be asked.
+    SourceUnavailable = "source-unavailable",
     /// The preview failed, so there is no effect to show.
     PreviewFailed = "preview-failed",
     /// The fate of this request was decided before.

@@ -23,8 +23,10 @@
 //! fn from_the_wire(text: &str) -> Attempt { serde_json::from_str(text).unwrap() }
 //! ```
 
-use crate::command::{Argv, Command, EffectForm};
+use crate::budget::Budget;
+use crate::command::{Argv, Command, EffectForm, Tool};
 use crate::decision::DecisionBytes;
+use crate::digest::Digest;
 use crate::effect::Effect;
 use crate::id::InvocationId;
 use crate::input::Input;
@@ -81,6 +83,9 @@ impl CredentialClass {
 /// Source: `kubectl apply --help`, "-f, --filename"; `-` is standard input.
 pub const READS_INPUT: &str = "--filename=-";
 
+/// The verbs of Terraform that plan, of what is reviewed and of anything else.
+const PLANS: [&str; 2] = ["plan", "plan ref"];
+
 /// A job the worker decided again: permission to run it once, when it is on record.
 #[derive(Debug)]
 pub struct Warrant {
@@ -92,7 +97,18 @@ pub struct Warrant {
     policy: PolicyDigests,
     sealed: String,
     rests_on: RestsOn,
-    effect: Option<String>,
+    effect: Option<Shown>,
+}
+
+/// The effect that people agreed to.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// Its seal, verbatim.
+    pub(crate) sealed: String,
+    /// What it keeps for the run.
+    pub(crate) plan: Option<Digest>,
+    /// Its words.
+    pub(crate) text: Option<String>,
 }
 
 /// The agreement behind a warrant.
@@ -112,7 +128,7 @@ impl Warrant {
         policy: PolicyDigests,
         sealed: String,
         rests_on: RestsOn,
-        effect: Option<String>,
+        effect: Option<Shown>,
     ) -> Self {
         let Again { command, allowance, requester } = again;
         Self { errand, decision, command, allowance, requester, policy, sealed, rests_on, effect }
@@ -140,6 +156,13 @@ impl Warrant {
     #[must_use]
     pub const fn command(&self) -> &Command {
         &self.command
+    }
+
+    /// Of which budgets it takes a unit before it runs. A look at the effect takes none: the command
+    /// takes its own when it runs.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        if self.is_dry() { &[] } else { &self.allowance.budgets }
     }
 
     /// The worker's own answer.
@@ -181,7 +204,20 @@ impl Warrant {
     /// The sealed effect it rests on, verbatim.
     #[must_use]
     pub fn effect(&self) -> Option<&str> {
-        self.effect.as_deref()
+        self.effect.as_ref().map(|shown| shown.sealed.as_str())
+    }
+
+    /// Digest of what was kept for the run when people agreed; what runs is that, or nothing.
+    #[must_use]
+    pub fn plan(&self) -> Option<Digest> {
+        self.effect.as_ref().and_then(|shown| shown.plan)
+    }
+
+    /// The words that people agreed to, of a tool whose effect is words: what runs can hold itself
+    /// against them.
+    #[must_use]
+    pub fn agreed(&self) -> Option<&str> {
+        self.effect.as_ref().and_then(|shown| shown.text.as_deref())
     }
 
     /// Whether what runs is a look at the effect and not the effect.
@@ -214,11 +250,15 @@ impl Warrant {
         self.is_dry().then(|| self.command.preview().map(|plan| plan.form)).flatten()
     }
 
-    /// Which credential it gets.
+    /// Which credential it gets. A plan only reads, whoever had to agree to it: code that nobody
+    /// reviewed runs with nothing that could change.
     #[must_use]
     pub fn credential(&self) -> CredentialClass {
         if self.is_dry() {
             return CredentialClass::Preview;
+        }
+        if *self.command.tool() == Tool::Tf && PLANS.contains(&self.command.action().verb.as_str()) {
+            return CredentialClass::Read;
         }
         match (self.allowance.tier, self.allowance.sensitivity) {
             (Tier::Read, Sensitivity::Plain) => CredentialClass::Read,

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long a cleared job may wait for a worker, if its decision lasts that long.
-const JOB_EXPIRY: Duration = Duration::from_mins(10);
+pub(crate) const JOB_EXPIRY: Duration = Duration::from_mins(10);
 
 /// What came of a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl Gateway {
         let parts = self.parts();
         let id = it.id();
         parts.log.record(self.record_decided(&it)).await.map_err(|error| Box::new(unwritten(&error)))?;
-        let kept = parts.queue.post(id, Paper::Asked(it.record(&parts.sealer))).await;
+        let pool = &it.draft().decision().pool;
+        let kept = parts.queue.post(id, pool, Paper::Asked(it.record(&parts.sealer))).await;
         kept.map_err(|error| Box::new(error.refusal()))?;
         if !it.has_preview() {
             return self.ask_people(it, None).await;
@@ -90,7 +91,8 @@ impl Gateway {
             ))
         })?;
         parts.log.record(records::record_asked(&asked, effect)).await.map_err(|error| Box::new(unwritten(&error)))?;
-        let kept = parts.queue.post(id, Paper::Asked(asked.record(&parts.sealer))).await;
+        let pool = &asked.decision().decision().pool;
+        let kept = parts.queue.post(id, pool, Paper::Asked(asked.record(&parts.sealer))).await;
         kept.map_err(|error| Box::new(error.refusal()))?;
         self.now_asks(id, &asked, found);
         if let Err(refusal) = self.settle(asked, &[], true).await {
@@ -282,7 +284,7 @@ impl Gateway {
             tracing::error!(invocation.id = %id, "A no was decided and not recorded: {error}");
         }
         if self.with_view(id, |_| ()).is_none() {
-            self.hint_at_fate(id, &refusal).await;
+            self.hint_at_fate(id, pool, &refusal).await;
             return End::Over;
         }
         let state = crate::follow::state_of(refusal.code());
@@ -295,10 +297,10 @@ impl Gateway {
     }
 
     /// Another gateway watches over it: make it look at fate now.
-    pub(crate) async fn hint_at_fate(&self, id: InvocationId, refusal: &Refusal) {
+    pub(crate) async fn hint_at_fate(&self, id: InvocationId, pool: &str, refusal: &Refusal) {
         let parts = self.parts();
         let hint = countersign_queue::Progress::Event { name: crate::follow::CLOSED.into(), text: refusal.to_string() };
-        if let Err(error) = parts.queue.append(id, parts.clock.now(), vec![hint]).await {
+        if let Err(error) = parts.queue.append(id, pool, parts.clock.now(), vec![hint]).await {
             tracing::warn!(invocation.id = %id, "Another gateway will notice a no later: {error}");
         }
     }

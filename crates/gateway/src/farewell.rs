@@ -7,6 +7,7 @@ use crate::Gateway;
 use crate::view::Farewell;
 use countersign_chat::{ChatError, Notice, State};
 use countersign_core::id::InvocationId;
+use countersign_queue::Unavailable;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -41,7 +42,7 @@ impl Gateway {
         });
         let Some(Some(farewell)) = mine else { return };
         if self.deliver(id, farewell).await {
-            match self.parts().queue.close(id, self.parts().clock.now()).await {
+            match self.close(id).await {
                 Ok(()) => {
                     self.drop_view(id);
                     return self.unwatch(id).await;
@@ -50,6 +51,12 @@ impl Gateway {
             }
         }
         self.told(id, |farewell| farewell.telling = false);
+    }
+
+    /// Takes it off the board, with what is to be done later put up before.
+    async fn close(&self, id: InvocationId) -> Result<(), Unavailable> {
+        self.do_afterwards(id).await?;
+        self.parts().queue.close(id, self.parts().clock.now()).await
     }
 
     /// `true` when there is nothing left to tell.
@@ -81,7 +88,7 @@ impl Gateway {
     pub(crate) async fn leave(&self, id: InvocationId) {
         let is_told = |farewell: &Farewell| farewell.said && farewell.shown.is_some();
         let over = self.with_view(id, |view| view.farewell.as_ref().is_some_and(is_told)) == Some(true);
-        if over && let Err(error) = self.parts().queue.close(id, self.parts().clock.now()).await {
+        if over && let Err(error) = self.close(id).await {
             tracing::warn!(invocation.id = %id, "The request could not be closed: {error}");
         }
         self.unwatch(id).await;

@@ -19,9 +19,10 @@ pub(crate) fn find_out(decision: &Decision) -> Vec<String> {
         }
         Tool::Tf => vec![format!("/tf plan {}: what it still wants to change did not happen", target(&decision.scope))],
         Tool::Deploy => vec![format!(
-            "/deploy {} {}: the card shows the image that runs now",
+            "/deploy status {} {}: what runs, and whether it was request {} that put it there",
             target(&decision.scope),
-            decision.scope.env.as_deref().unwrap_or("ENV")
+            decision.scope.env.as_deref().unwrap_or("ENV"),
+            decision.invocation
         )],
         Tool::Silence => vec![format!(
             "/silence list --on={}: what it made has [countersign {}] in its comment, what it ended is not there",

@@ -154,13 +154,18 @@ impl Gateway {
             return;
         }
         match self.with_view(id, |view| view.state) {
-            Some(State::Previewing) => self.previewed(id, &papers).await,
+            Some(State::Previewing) => {
+                self.tell_unattended(id).await;
+                self.previewed(id, &papers).await;
+            }
             Some(State::Asking) => {
+                self.with_view(id, |view| view.waits = None);
                 self.counted(id, &papers).await;
                 self.expire(id).await;
             }
             Some(State::Queued) => {
                 self.tell_line(id).await;
+                self.tell_unattended(id).await;
                 self.expire(id).await;
             }
             _ => {}
@@ -170,8 +175,9 @@ impl Gateway {
     /// Posts what came out since the last look.
     async fn pour(&self, id: InvocationId) {
         for _ in 0..PAGES {
-            let Some(after) = self.with_view(id, |view| view.after) else { return };
-            let Ok(page) = self.parts().queue.read(id, after, PAGE).await else { return };
+            let from = self.with_view(id, |view| (view.after, view.decision.decision().pool.clone()));
+            let Some((after, pool)) = from else { return };
+            let Ok(page) = self.parts().queue.read(id, &pool, after, PAGE).await else { return };
             let is_last = page.entries.len() < PAGE;
             self.pour_page(id, page.entries).await;
             if is_last {
@@ -263,7 +269,7 @@ impl Gateway {
         let Some(decision) = self.with_view(id, |view| view.decision.clone()) else { return };
         let pool = &decision.decision().pool;
         let log = &self.parts().log;
-        let (sealed, verdict) = match (log.outcome_of(id).await, log.fate().look(pool, id).await) {
+        let (sealed, verdict) = match (log.outcome_of(pool, id).await, log.fate().look(pool, id).await) {
             (Ok(sealed), Ok(verdict)) => (sealed, verdict),
             (Err(error), _) | (_, Err(error)) => {
                 tracing::warn!(invocation.id = %id, "Fate does not answer: {error}");
@@ -298,14 +304,14 @@ impl Gateway {
                     drop(self.show(id).await);
                 }
             }
-            None => self.undecided(id, &decision).await,
+            None => Box::pin(self.undecided(id, &decision)).await,
         }
     }
 
     /// Fate knows nothing of it: it waits, or it is a look, which needs no fate.
     async fn undecided(&self, id: InvocationId, decision: &DecisionBytes) {
         match self.with_view(id, |view| view.state) {
-            Some(State::Previewing | State::Queued) => self.offer_again(id).await,
+            Some(State::Previewing | State::Queued) => Box::pin(self.offer_again(id)).await,
             Some(State::Asking) => self.count_again(id).await,
             Some(State::Running) if self.is_overdue(decision) => self.expire(id).await,
             _ => {}
@@ -413,6 +419,7 @@ impl Gateway {
     /// Tells how it ended, once the worker has sealed it.
     async fn ended(&self, id: InvocationId, outcome: Outcome, papers: &Papers) {
         self.show_dry_effect(id, papers).await;
+        self.note_afterwards(id, &outcome, papers);
         let hidden = self.with_view(id, |view| view.output.hidden()).unwrap_or(0);
         let ways = self.with_view(id, |view| find_out(view.decision.decision())).unwrap_or_default();
         self.part(id, state_after(&outcome), notice(outcome, hidden, ways)).await;

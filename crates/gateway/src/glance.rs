@@ -9,6 +9,7 @@ use crate::view::View;
 use countersign_audit::fate::{FateDoc, Verdict};
 use countersign_chat::{Card, Cast, EffectView, State, ThreadId};
 use countersign_core::ballot::Ballot;
+use countersign_core::channel::Channel;
 use countersign_core::decision::DecisionBytes;
 use countersign_core::id::InvocationId;
 use countersign_core::invocation::{Asked, Invocation, Resumed, Tally};
@@ -25,7 +26,7 @@ pub(crate) struct Glance {
     pub(crate) thread: ThreadId,
     pub(crate) requester: String,
     /// The channel it was asked in.
-    pub(crate) channel: Option<String>,
+    pub(crate) channel: Option<Channel>,
 }
 
 impl Glance {

@@ -149,6 +149,10 @@ impl Gateway {
                     Row::new("asked by", glance.requester),
                     Row::new("state", glance.state.phrase()),
                 ];
+                let pool = &glance.decision.decision().pool;
+                if let Ok(attended) = self.attended(pool).await {
+                    rows.push(Row::new("pool", format!("{pool}, {}", attended.told())));
+                }
                 if let Ok(Some(waiting)) = self.parts().queue.waiting(glance.card.invocation).await
                     && let Some(holder) = waiting.holder
                 {
@@ -164,10 +168,14 @@ impl Gateway {
     /// The output so far, from the feed: any gateway can tell.
     async fn logs(&self, asker: &Asker, which: &Reference) -> Answer {
         let page = match self.find(which).await {
-            Ok((id, _)) => {
-                let page = self.parts().queue.read(id, 0, FEED_ENTRIES).await;
-                page.map_err(|error| Box::new(error.refusal()))
-            }
+            Ok((id, papers)) => match self.glance(id, &papers).await {
+                Some(glance) => {
+                    let pool = &glance.decision.decision().pool;
+                    let page = self.parts().queue.read(id, pool, 0, FEED_ENTRIES).await;
+                    page.map_err(|error| Box::new(error.refusal()))
+                }
+                None => Err(Box::new(no_such_request())),
+            },
             Err(refusal) => Err(refusal),
         };
         match page {

@@ -3,7 +3,6 @@
 use crate::Gateway;
 use crate::manifest;
 use crate::records::unwritten;
-use crate::unserved::unserved;
 use crate::view::View;
 use countersign_chat::{Answer, EffectView, Membership, NewThread, Notice, State, ThreadId, Typed};
 use countersign_command::Attachment;
@@ -101,7 +100,8 @@ impl Gateway {
             Ok(attachment) => attachment,
             Err(refusal) => return self.refused(&asker, *refusal).await,
         };
-        let context = countersign_command::Context { channel: asker.typed.channel.clone(), attachment };
+        let channel = asker.typed.channel.clone().map(|channel| channel.id);
+        let context = countersign_command::Context { channel, attachment };
         match countersign_command::parse(&asker.typed.text, &context, policy.vocabulary()) {
             Err(refusal) => self.refused(&asker, *refusal).await,
             Ok(countersign_command::Typed::Ask(ask)) => self.answer(&asker, ask).await,
@@ -140,12 +140,12 @@ impl Gateway {
         self.beside_shadow(&asker, &command, facts.now());
         let it = Invocation::receive(receipt, asker.principal.clone(), Subject::Command(Box::new(command)));
         let ruling = it.decide(policy.as_ref(), &facts, &[]);
-        if let Some(refusal) = decision_of(&ruling).and_then(unserved) {
-            return self.refused(&asker, refusal).await;
-        }
         if let Some(decision) = decision_of(&ruling)
             && let Some(refusal) = self.frozen(decision).await
         {
+            return self.refused(&asker, refusal).await;
+        }
+        if let Some(refusal) = self.spent(&asker, &ruling).await {
             return self.refused(&asker, refusal).await;
         }
         match ruling {
@@ -155,6 +155,23 @@ impl Gateway {
             }
             Ruling::Cleared(it) => Box::pin(self.cleared_at_once(&asker, it)).await,
             Ruling::Pending(it) => Box::pin(self.pending(&asker, it)).await,
+        }
+    }
+
+    /// A budget that can be seen to be spent, before anybody is bothered. The worker counts: what cannot be
+    /// seen here is no reason to refuse.
+    async fn spent(&self, asker: &Asker, ruling: &Ruling) -> Option<Refusal> {
+        let budgets = match ruling {
+            Ruling::Denied(_) => return None,
+            Ruling::Pending(it) => it.budgets(),
+            Ruling::Cleared(it) => it.budgets(),
+        };
+        match self.parts().log.spent(budgets, &asker.principal.id, asker.id).await {
+            Ok(refusal) => refusal,
+            Err(error) => {
+                tracing::warn!(invocation.id = %asker.id, "It cannot be seen whether a budget is spent: {error}");
+                None
+            }
         }
     }
 
@@ -172,7 +189,7 @@ impl Gateway {
             invocation: asker.id,
             account: asker.typed.account.clone(),
             requester: asker.principal.name.clone(),
-            channel: asker.typed.channel.clone(),
+            channel: asker.typed.channel.clone().map(|channel| channel.id),
             within: asker.typed.thread.clone(),
             title,
         };
@@ -210,7 +227,8 @@ impl Gateway {
     /// What only looks is kept as well, so that its answer survives this gateway.
     async fn keep_and_dispatch(&self, it: Invocation<Cleared>) -> Result<(), Box<Refusal>> {
         let parts = self.parts();
-        let kept = parts.queue.post(it.id(), Paper::Asked(it.record(&parts.sealer))).await;
+        let pool = &it.decision().decision().pool;
+        let kept = parts.queue.post(it.id(), pool, Paper::Asked(it.record(&parts.sealer))).await;
         kept.map_err(|error| Box::new(error.refusal()))?;
         self.dispatch(it).await
     }

@@ -81,14 +81,14 @@ impl Gateway {
                 "Type it again in a minute; if it stays, tell the operators.",
             ))
         };
-        let sealed = log.outcome_of(id).await.map_err(away)?;
+        let pool = &decision.decision().pool;
+        let sealed = log.outcome_of(pool, id).await.map_err(away)?;
         if let Some(outcome) = self.believed(id, sealed.as_ref().or(papers.outcome.as_ref()), decision) {
             return match outcome.ending {
                 Ending::Unknown => Ok(()),
                 ending => Err(Box::new(not_unknown(&format!("it ended as `{}`", ending.as_str())))),
             };
         }
-        let pool = &decision.decision().pool;
         let found = log.fate().look(pool, id).await.map_err(away)?;
         let verdict =
             found.and_then(|found| FateDoc::read(found.winner.as_bytes(), pool, id).ok()).map(|doc| doc.verdict);

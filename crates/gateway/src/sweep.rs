@@ -1,5 +1,5 @@
-//! What a gateway does without being asked: take up what nobody looks after, forget what is long
-//! over.
+//! What a gateway does without being asked: take up what nobody looks after, tell what is due, forget
+//! what is long over.
 
 use crate::Gateway;
 use crate::view::View;
@@ -63,9 +63,10 @@ impl Gateway {
         if strange > 0 {
             tracing::error!("{strange} open requests in the queue cannot be believed; they are left alone");
         }
+        self.tell_due().await?;
         let before = self.parts().clock.now().as_millis() - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
         self.parts().queue.forget(Timestamp::from_millis(before)).await?;
-        Ok(())
+        self.count_workers().await
     }
 
     /// Looks after a request that a gateway left behind, from now on.
@@ -113,12 +114,12 @@ impl Gateway {
 }
 
 /// A front that forgot the thread makes it anew; one that knows it answers with the same.
-fn thread_again(view: &View) -> NewThread {
+pub(crate) fn thread_again(view: &View) -> NewThread {
     NewThread {
         invocation: view.receipt.id,
         account: view.receipt.account.clone(),
         requester: view.requester.clone(),
-        channel: view.receipt.channel.clone(),
+        channel: view.receipt.channel.clone().map(|channel| channel.id),
         within: Some(view.thread.clone()),
         title: view.decision.decision().argv.to_string(),
     }

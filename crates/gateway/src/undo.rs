@@ -22,7 +22,14 @@ pub(crate) fn line(decision: &Decision) -> Option<String> {
             let on = decision.scope.target.as_deref().filter(|_| made)?;
             Some(format!("/silence expire {} --on={on}", decision.invocation))
         }
-        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Deploy | Tool::Custom(_) => None,
+        Tool::Deploy => {
+            let verb = decision.argv.arguments().first()?.as_str();
+            let scope = (decision.scope.target.as_deref()?, decision.scope.env.as_deref()?);
+            // Named by the request: what somebody else has changed since is not taken back.
+            let made = decision.mode == Mode::Apply && verb != "status";
+            made.then(|| format!("/deploy undo {} {} {}", scope.0, scope.1, decision.invocation))
+        }
+        Tool::Kubectl | Tool::Aws | Tool::Gcloud | Tool::Tf | Tool::Custom(_) => None,
     }
 }
 

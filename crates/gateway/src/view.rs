@@ -1,5 +1,6 @@
 //! What people see of one invocation: everything its card is drawn from.
 
+use crate::expiry::Afterwards;
 use crate::undo;
 use countersign_chat::{Card, Cast, Choice, EffectView, Fold, FoldLimits, Notice, RuleProgress, State, ThreadId};
 use countersign_core::decision::DecisionBytes;
@@ -50,6 +51,10 @@ pub(crate) struct View {
     pub(crate) offered: Option<Offer>,
     /// Whom it waits for and its place in the line, as people were told last.
     pub(crate) line: Option<(InvocationId, u32)>,
+    /// Since when it is seen to wait for a worker.
+    pub(crate) waits: Option<Instant>,
+    /// What is to be done when its end was told.
+    pub(crate) afterwards: Option<Afterwards>,
     /// What is known of trouble on the way.
     pub(crate) trouble: Trouble,
     /// One card at a time, so that an older one never comes last.
@@ -116,6 +121,8 @@ impl View {
             is_left: false,
             offered: None,
             line: None,
+            waits: None,
+            afterwards: None,
             trouble: Trouble::default(),
             showing: Arc::default(),
             farewell: None,

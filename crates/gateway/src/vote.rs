@@ -19,7 +19,7 @@ const LONGEST_REASON: usize = 500;
 
 impl Gateway {
     pub(crate) async fn clicked(&self, clicked: Clicked) -> Answer {
-        match self.click(&clicked).await {
+        match Box::pin(self.click(&clicked)).await {
             Ok(answer) => answer,
             Err(refusal) => self.not_counted(&clicked, *refusal).await,
         }

@@ -8,6 +8,7 @@
 //! more. **Deliberately absent:** work trees. Nothing is ever checked out, so that no filter, hook, submodule or
 //! attribute of a repository means anything.
 
+mod about;
 mod commit;
 mod environment;
 mod export;
@@ -17,6 +18,7 @@ mod repository;
 mod running;
 mod settings;
 
+pub use about::About;
 pub use commit::{Commit, NotACommit};
 pub use export::ExportError;
 pub use fetched::{Fetched, FileError};

@@ -3,6 +3,7 @@
 //! **Invariant:** at `nested` Landlock and the system-call list are in force before the command exists, or it never does.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -22,6 +23,9 @@ use crate::strict::is_root;
 use crate::supervise::{Family, Job};
 use crate::sys::{self, Forked, Waited};
 use crate::wire::{Note, Wire};
+
+/// The score a command has at least, of 1000: see `proc_pid_oom_score_adj(5)`.
+const OOM_SCORE: i32 = 900;
 
 /// Starts the job. On error nothing is left running.
 pub(crate) fn start(plan: &Plan, link: UnixStream) -> Result<Job<'_>, (UnixStream, SetupError)> {
@@ -102,7 +106,7 @@ fn confine_self(plan: &Plan, cgroup: &Cgroup, wire: &Wire) -> Result<(), SetupEr
         _ => return Err(refuse("launcher", "the launcher is gone")),
     }
     cgroup.enter().at("cgroup", || "join the control group".into())?;
-    fs::write("/proc/self/oom_score_adj", "900").at("oom", || "raise the out-of-memory score".into())?;
+    raise_oom_score().at("oom", || "raise the out-of-memory score".into())?;
     if own_uid(plan) {
         let ids = |result: rustix::io::Result<()>, what: &str| result.at("ids", || what.to_owned());
         let (gid, uid) = (Gid::from_raw(plan.uid), Uid::from_raw(plan.uid));
@@ -122,6 +126,18 @@ fn confine_self(plan: &Plan, cgroup: &Cgroup, wire: &Wire) -> Result<(), SetupEr
     }
     confine::no_new_privs()?;
     plan.files.iter().try_for_each(root::write)
+}
+
+/// Makes the command a likelier victim than its launcher. A small pod's processes have a higher score already, which
+/// they cannot lower.
+fn raise_oom_score() -> io::Result<()> {
+    let path = "/proc/self/oom_score_adj";
+    let now = fs::read_to_string(path)?;
+    if now.trim().parse().is_ok_and(|now: i32| now >= OOM_SCORE) {
+        Ok(())
+    } else {
+        fs::write(path, OOM_SCORE.to_string())
+    }
 }
 
 /// At `nested` a root launcher always gives the job a user of its own; `none` promises nothing and changes nothing.

@@ -6,6 +6,8 @@
 use crate::judge;
 use crate::policy::Policy;
 use countersign_command::{Attachment, Context, Typed};
+use countersign_core::budget::Budget;
+use countersign_core::channel::Channel;
 use countersign_core::command::Command;
 use countersign_core::decision::RuleDoc;
 use countersign_core::id::{InvocationId, Origin};
@@ -64,8 +66,8 @@ impl fmt::Display for Decision {
 pub struct Asker {
     /// Who.
     pub principal: Principal,
-    /// The chat channel's id, if there is one.
-    pub channel: Option<String>,
+    /// The chat channel, if there is one.
+    pub channel: Option<Channel>,
     /// The manifest that comes with the line: a code block, or the file that the line names.
     pub attachment: Option<String>,
     /// When.
@@ -112,6 +114,8 @@ pub struct Answer {
     pub isolation: Option<Isolation>,
     /// How long people have, or a worker when nobody is asked.
     pub lasts: Option<Duration>,
+    /// The budgets of which it takes a unit when it runs.
+    pub budgets: Vec<Budget>,
     /// Why not, and what to do instead.
     pub refusal: Option<Refusal>,
 }
@@ -127,6 +131,11 @@ impl Answer {
     pub fn deciders(&self) -> impl Iterator<Item = &str> {
         let refused = self.refusal.iter().filter_map(Refusal::rule);
         self.rules.iter().map(|rule| rule.id.as_str()).chain(refused)
+    }
+
+    /// The rules that count it.
+    pub fn counters(&self) -> impl Iterator<Item = &str> {
+        self.budgets.iter().map(|budget| budget.rule.as_str())
     }
 
     /// The quorums that somebody must fill, each with its rule.
@@ -149,6 +158,7 @@ impl Answer {
             pool: None,
             isolation: None,
             lasts: None,
+            budgets: Vec::new(),
             refusal: Some(refusal),
         }
     }
@@ -175,7 +185,7 @@ pub fn understand(policy: &Policy, asker: &Asker, text: &str) -> Result<Command,
         }
         None => None,
     };
-    let context = Context { channel: asker.channel.clone(), attachment };
+    let context = Context { channel: asker.channel.clone().map(|channel| channel.id), attachment };
     match countersign_command::parse(text, &context, policy.vocabulary())? {
         Typed::Run { command, reason: _ } => Ok(command),
         Typed::Ask(_) => Err(question(text).into()),
@@ -210,14 +220,18 @@ pub fn decide(policy: &Policy, asker: &Asker, command: &Command) -> Answer {
             }
         }
         Ruling::Pending(it) => {
-            allowed(Decision::Pending, asker.now, command, it.draft().decision(), it.granted_by(), it.reasons())
+            let decided = it.draft().decision();
+            let answer = allowed(Decision::Pending, asker.now, command, decided, it.granted_by(), it.reasons());
+            Answer { budgets: it.budgets().to_vec(), ..answer }
         }
         Ruling::Cleared(it) => {
             let decision = match command.mode() {
                 Mode::DryRun => Decision::Preview,
                 Mode::Apply => Decision::Cleared,
             };
-            allowed(decision, asker.now, command, it.decision().decision(), it.granted_by(), it.reasons())
+            let decided = it.decision().decision();
+            let answer = allowed(decision, asker.now, command, decided, it.granted_by(), it.reasons());
+            Answer { budgets: it.budgets().to_vec(), ..answer }
         }
     }
 }
@@ -242,6 +256,7 @@ fn allowed(
         pool: Some(decided.pool.clone()),
         isolation: Some(decided.isolation),
         lasts: Some(decided.expires_at.since(now)),
+        budgets: Vec::new(),
         refusal: None,
     }
 }

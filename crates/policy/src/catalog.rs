@@ -13,7 +13,10 @@ mod credentials;
 mod targets;
 
 pub use credentials::{Credential, Credentials, Impersonate, Origin, VaultEngine};
-pub use targets::{Alertmanager, Profile, Project, Repository, Rollout, Service, Stack};
+pub use targets::{
+    Alertmanager, Attestations, Github, Profile, Project, Provenance, Registry, Repository, Review, Rollout, Service,
+    Stack, WorkflowRun,
+};
 
 /// catalog.yaml.
 #[derive(Debug, Clone, Default)]

@@ -16,22 +16,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod alertmanagers;
+mod channels;
 mod clusters;
 mod commands;
 mod credentials;
 mod endpoint;
+mod github;
+mod hosts;
 mod kinds;
 mod place;
 mod profiles;
 mod projects;
+mod provenance;
 mod services;
 mod stacks;
 mod tiers;
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "environments",
     "clusters",
     "default_cluster",
+    "channels",
     "profiles",
     "projects",
     "repositories",
@@ -45,8 +50,6 @@ const SECTIONS: [&str; 14] = [
     "commands",
 ];
 
-const NOT_YET: [(&str, &str); 1] = [("channels", "defaults by channel come with control")];
-
 /// The words that rbac.yaml's `tool` takes besides the custom commands, and Countersign itself.
 pub(crate) const TOOLS: [&str; 7] = ["kubectl", "aws", "gcloud", "tf", "deploy", "silence", "countersign"];
 
@@ -58,7 +61,7 @@ const MOST_OUTPUT_BYTES: i64 = 64 << 20;
 
 pub(crate) fn read(reader: &mut Reader<'_>, floor: &Floor) -> Catalog {
     let mut catalog = Catalog::default();
-    let Some(root) = reader.document(&SECTIONS, &NOT_YET) else {
+    let Some(root) = reader.document(&SECTIONS, &[]) else {
         return catalog;
     };
     let crate::yaml::Value::Map(entries) = &root.value else {
@@ -82,6 +85,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, floor: &Floor) -> Catalog {
     }
     catalog.vocabulary = Vocabulary {
         default_cluster: section("default_cluster").and_then(|node| clusters::default_cluster(reader, node, &catalog)),
+        channel_clusters: section("channels")
+            .map_or_else(BTreeMap::new, |node| channels::clusters(reader, node, &catalog.clusters)),
         kinds: section("kinds").map_or_else(Vec::new, |node| kinds::kinds(reader, node)),
         thresholds: section("thresholds").map_or_else(Vec::new, |node| tiers::thresholds(reader, node)),
         ..spoken(&catalog)
@@ -89,8 +94,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, floor: &Floor) -> Catalog {
     catalog
 }
 
-/// The sections of what commands act on. A service names its cluster and a stack its repository,
-/// so those come first.
+/// The sections of what commands act on. A service names its cluster and its repository, and a stack
+/// its repository, so those come first.
 fn targets<'n>(
     reader: &mut Reader<'_>,
     section: &dyn Fn(&str) -> Option<&'n Node>,
@@ -115,7 +120,7 @@ fn targets<'n>(
         catalog.stacks = stacks::stacks(reader, node, &catalog.repositories, ground);
     }
     if let Some(node) = section("services") {
-        catalog.services = services::services(reader, node, &catalog.clusters, ground);
+        catalog.services = services::services(reader, node, catalog, ground);
     }
     if let Some(node) = section("alertmanagers") {
         catalog.alertmanagers = alertmanagers::alertmanagers(reader, node, ground);

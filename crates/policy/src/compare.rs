@@ -5,7 +5,8 @@
 //!
 //! Asked is everything that rules can tell apart: every class of people, every target of either
 //! catalog, a verb for each tool and tier and every verb that a rule names, the usual resource and
-//! one for every pattern, applied and shown first, on a usual day and at the edges of every freeze.
+//! one for every pattern, applied and shown first, on a usual day and at the edges of every freeze, and in
+//! every channel that a rule names.
 
 mod acts;
 mod grouped;

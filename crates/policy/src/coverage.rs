@@ -1,7 +1,7 @@
 //! Which rules and entries a set of cases has asked about.
 //!
 //! **Invariant:** a rule is covered when it decided, that is when an answer names it: a line that
-//! gave the right, a rule that asks for agreement, a rule that refused.
+//! gave the right, a rule that asks for agreement, one that counts, a rule that refused.
 
 use crate::answer::Answer;
 use crate::policy::Policy;
@@ -54,7 +54,7 @@ impl Coverage {
         }
         // A line that gave the right names its binding and its permission.
         let given = answer.granted_by.iter().flat_map(|line| line.split(' '));
-        for id in given.chain(answer.deciders()) {
+        for id in given.chain(answer.deciders()).chain(answer.counters()) {
             if let Some((_, covered)) = self.rules.get_mut(id) {
                 *covered = true;
             }

@@ -3,9 +3,9 @@
 //! **Invariant:** every refusal of this crate names a rule, and foreign text in it is harmless.
 
 use crate::floor::{Least, Reach};
-use crate::rbac::{Deny, Freeze, Holder, Pass, Permission, Protected, Rbac};
+use crate::rbac::{Channel, Deny, Freeze, Holder, Pass, Permission, Protected, Rbac};
 use crate::rbac_file::narrowed;
-use crate::selector::Sight;
+use crate::selector::{Sight, Words};
 use countersign_core::command::Command;
 use countersign_core::principal::{Principal, Standing};
 use countersign_core::refusal::{Code, Refusal, shown};
@@ -193,6 +193,37 @@ pub(crate) fn frozen(command: &Command, rule: &Freeze) -> Refusal {
         None => "leave `--apply` away to see the effect, and ask again after the freeze",
     };
     Refusal::new(Code::Frozen, sentence, hint).by_rule(&rule.id)
+}
+
+/// The channel is for something else.
+pub(crate) fn other_channel(command: &Command, rule: &Channel) -> Refusal {
+    let envs = match &rule.only.env {
+        Words::OneOf(envs) => format!(", which is for {}", quoted(envs)),
+        Words::Any => String::new(),
+    };
+    let why = rule.why.as_deref().map_or_else(String::new, |why| format!(": {why}"));
+    Refusal::new(
+        Code::WrongChannel,
+        format!("{} is not taken in this channel{envs}{why}", what(command)),
+        "ask in another channel, or write to Countersign directly",
+    )
+    .by_rule(&rule.id)
+}
+
+/// The front does not say that the channel is private.
+pub(crate) fn private_channel(command: &Command, rule: &Channel) -> Refusal {
+    let why = rule.why.as_deref().map_or_else(String::new, |why| format!(": {why}"));
+    Refusal::new(
+        Code::WrongChannel,
+        format!("{} is taken in this channel only while it is private, and that is not known{why}", what(command)),
+        "ask with a slash command, which tells whether a channel is private; a mention does not",
+    )
+    .by_rule(&rule.id)
+}
+
+/// `a`, `b`.
+fn quoted(names: &BTreeSet<String>) -> String {
+    names.iter().map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn no_approval_rule(command: &Command) -> Refusal {

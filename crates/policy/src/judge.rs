@@ -1,7 +1,9 @@
 //! One decision, from a request to a yes with conditions or a no with a reason.
 //!
-//! **Invariant:** the order is fixed: standing, target, floor, deny, allow, protected, freezes,
-//! sensitivity, approvals. A later step can only add to what an earlier one asks for.
+//! **Invariant:** the order is fixed: standing, target, floor, deny, allow, protected, freezes, channel,
+//! sensitivity, approvals, budgets. A later step can only add to what an earlier one asks for.
+
+mod narrowing;
 
 use crate::catalog::{Catalog, Credentials, Place, Stage};
 use crate::engine::Verdict;
@@ -55,6 +57,7 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
     let granted_by = granted(policy, request, &sight)?;
     protected(policy, command, &sight)?;
     frozen(policy, command, &sight, facts.now())?;
+    narrowing::in_channel(policy, request, &sight)?;
     isolated(command, target, tier)?;
     let mut rules = sensitive(policy, command, target)?;
     rules.extend(approvals(policy, command, &sight, target)?);
@@ -69,6 +72,7 @@ fn decide(policy: &Policy, request: &Request<'_>, facts: &Facts) -> Result<Allow
         reasons,
         rules,
         confirmation: confirmation(command, tier),
+        budgets: narrowing::budgets(policy, request, &sight),
     })
 }
 

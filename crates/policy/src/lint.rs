@@ -21,6 +21,7 @@ pub fn lint(policy: &Policy, everybody: Option<&[Principal]>) -> Problems {
     roles_nobody_holds(&mut notes);
     reach::without_target(&mut notes);
     reach::denied_whole(&mut notes);
+    reach::channels_that_mean_what_they_refuse(&mut notes);
     twice::said_twice(&mut notes);
     people::wide(&mut notes, everybody);
     if let Some(everybody) = everybody {
@@ -52,6 +53,11 @@ fn roles_nobody_holds(notes: &mut Notes<'_>) {
     for name in rbac.roles.keys().filter(|name| !held.contains(name)) {
         let hint = "bind it to a group, or take it away";
         notes.warn(&format!("roles.{name}"), ProblemCode::Unheld, format!("nobody holds role `{name}`"), hint);
+    }
+    let counted = rbac.budgets.iter().filter_map(|budget| Some((&budget.is.rule, budget.role.as_ref()?)));
+    for (id, role) in counted.filter(|(_, role)| !held.contains(role)) {
+        let message = format!("`{id}` counts what role `{role}` permits, and nobody holds that role");
+        notes.warn(id, ProblemCode::Unheld, message, "bind the role to a group, or take the budget away");
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::problems::Mark;
 use crate::selector::Selector;
+use countersign_core::budget;
 use countersign_core::quorum::Quorum;
 use countersign_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub(crate) struct Rbac {
     pub(crate) sensitive: Option<Sensitive>,
     pub(crate) approvals: Vec<Approval>,
     pub(crate) freezes: Vec<Freeze>,
+    pub(crate) budgets: Vec<Budget>,
+    pub(crate) channels: Vec<Channel>,
     /// Where roles, permissions, bindings and rules stand, by what names them: `roles.viewer.allow[0]`.
     pub(crate) places: BTreeMap<String, Mark>,
 }
@@ -126,6 +129,28 @@ pub(crate) struct Freeze {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) pass: Option<Pass>,
+    pub(crate) why: Option<String>,
+}
+
+/// How often one person may have something run.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    /// Its name and its limit.
+    pub(crate) is: budget::Budget,
+    pub(crate) selector: Selector,
+    /// About what this role permits, to whoever holds it.
+    pub(crate) role: Option<String>,
+}
+
+/// What is taken in a channel.
+#[derive(Debug, Clone)]
+pub(crate) struct Channel {
+    pub(crate) id: String,
+    pub(crate) channels: BTreeSet<String>,
+    /// Everything else is refused.
+    pub(crate) only: Selector,
+    /// Whether the front must know that the channel is private.
+    pub(crate) is_private: bool,
     pub(crate) why: Option<String>,
 }
 

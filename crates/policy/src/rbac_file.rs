@@ -22,16 +22,15 @@ const DEFAULT_EXPIRES: Duration = Duration::from_mins(30);
 /// Nobody remembers for longer what a card was about.
 const LONGEST_EXPIRES: Duration = Duration::from_hours(24);
 
+mod budgets;
+mod channels;
 mod roles;
 
-const SECTIONS: [&str; 7] = ["roles", "bindings", "deny", "protected", "sensitive", "approvals", "freezes"];
+const SECTIONS: [&str; 9] =
+    ["roles", "bindings", "deny", "protected", "sensitive", "approvals", "freezes", "budgets", "channels"];
 
-const NOT_YET: [(&str, &str); 4] = [
-    ("auto_approve", "rules that agree by themselves come with budgets"),
-    ("grants", "time-boxed elevation comes with step-up"),
-    ("budgets", "limits on how often come with control"),
-    ("channels", "narrowing by channel comes with control"),
-];
+const NOT_YET: [(&str, &str); 2] =
+    [("auto_approve", "nothing agrees by itself"), ("grants", "time-boxed elevation comes with step-up")];
 
 const RULE_NOT_YET: [(&str, &str); 2] =
     [("ticket", "tickets are not connected"), ("replaces_quorum_of", "there are no grants")];
@@ -39,6 +38,42 @@ const RULE_NOT_YET: [(&str, &str); 2] =
 /// Keeps ids distinct over the whole file, and remembers where each stands.
 #[derive(Debug, Default)]
 struct Ids(BTreeMap<String, Mark>);
+
+impl Ids {
+    /// The id of a rule that may go without one; it is named by what it is about then.
+    fn of(
+        &mut self,
+        reader: &mut Reader<'_>,
+        fields: &Fields<'_>,
+        what: &str,
+        otherwise: impl FnOnce() -> String,
+    ) -> Option<String> {
+        let Some(node) = fields.of("id") else {
+            let id = otherwise();
+            if let Some(first) = self.0.insert(id.clone(), fields.at) {
+                let message = format!("{what} of the same name stands in line {}", first.line);
+                let hint = "take one of the two away, or give them an `id` each";
+                reader.note_with_hint(fields.at, ProblemCode::Duplicate, message, hint);
+            }
+            return Some(id);
+        };
+        self.take(reader, node, fields.at)
+    }
+
+    /// An id that somebody wrote.
+    fn take(&mut self, reader: &mut Reader<'_>, node: &Node, at: Mark) -> Option<String> {
+        let id = reader.name(node, "the id of a rule")?;
+        if self.0.insert(id.to_owned(), at).is_some() {
+            let message = format!("the id `{}` names another rule too", shown(id));
+            reader.note(node.at, ProblemCode::Duplicate, message);
+        }
+        if id.starts_with("floor-") {
+            let message = format!("`{}` sounds like a rule of the floor", shown(id));
+            reader.note(node.at, ProblemCode::Value, message);
+        }
+        Some(id.to_owned())
+    }
+}
 
 pub(crate) fn read(reader: &mut Reader<'_>, known: &Known) -> Rbac {
     let Some(root) = reader.document(&SECTIONS, &NOT_YET) else {
@@ -67,6 +102,10 @@ pub(crate) fn read(reader: &mut Reader<'_>, known: &Known) -> Rbac {
         sensitive: section("sensitive").and_then(|node| sensitive(reader, node)),
         approvals: list(reader, part("approvals"), |reader, node, _| approval(reader, node, known, &mut ids)),
         freezes: list(reader, part("freezes"), |reader, node, _| freeze(reader, node, known, &mut ids)),
+        budgets: list(reader, part("budgets"), |reader, node, _| {
+            budgets::budget(reader, node, known, &roles, &mut ids)
+        }),
+        channels: list(reader, part("channels"), |reader, node, _| channels::channel(reader, node, known, &mut ids)),
         roles,
         places: BTreeMap::new(),
     };
@@ -190,16 +229,8 @@ fn rule<'n>(
     keys.extend(own);
     let fields = reader.fields(node, what, &keys, &RULE_NOT_YET)?;
     let node = reader.required(&fields, "id", what)?;
-    let id = reader.name(node, "the id of a rule")?;
-    if ids.0.insert(id.to_owned(), fields.at).is_some() {
-        let message = format!("the id `{}` names another rule too", shown(id));
-        reader.note(node.at, ProblemCode::Duplicate, message);
-    }
-    if id.starts_with("floor-") {
-        let message = format!("`{}` sounds like a rule of the floor", shown(id));
-        reader.note(node.at, ProblemCode::Value, message);
-    }
-    Some((fields, id.to_owned()))
+    let id = ids.take(reader, node, fields.at)?;
+    Some((fields, id))
 }
 
 fn why(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {

@@ -238,6 +238,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a text can be the id of a chat channel; notes it if not. A name, or an id in lower case, would be
+    /// nobody's channel and narrow nothing.
+    ///
+    /// Source: Slack, "Conversations API": ids begin with `C`, `G` or `D`.
+    pub fn check_channel(&mut self, at: Mark, text: &str) -> bool {
+        let rest = text.strip_prefix(['C', 'G', 'D']).unwrap_or_default();
+        let fits = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        if !fits {
+            let message = format!("`{}` is not the id of a channel", shown(text));
+            let hint = "write what the channel's details show, as `C0123456789`; names can change";
+            self.note_with_hint(at, ProblemCode::Value, message, hint);
+        }
+        fits
+    }
+
     /// One of these words.
     pub fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(node, what)?;

@@ -81,6 +81,19 @@ impl Selector {
         self.resources.is_empty() || self.resources.iter().any(|pattern| pattern.covers(resource))
     }
 
+    /// Whether all of this is what the rule is about: an unknown environment is not.
+    pub(crate) fn takes(&self, sight: &Sight<'_>) -> bool {
+        let env = match (&self.env, sight.env) {
+            (Words::Any, _) => true,
+            (Words::OneOf(_), None) => false,
+            (words @ Words::OneOf(_), Some(env)) => words.has(env),
+        };
+        env && self.tool.has(sight.tool)
+            && self.verb.has(sight.verb)
+            && self.has_tier(sight.tier)
+            && sight.resources.iter().all(|resource| self.covers(resource))
+    }
+
     fn touches_resources(&self, resources: &[Resource]) -> bool {
         let one = |resource| self.resources.iter().any(|pattern| pattern.touches(resource));
         self.resources.is_empty() || resources.iter().any(one)

@@ -4,6 +4,7 @@
 
 use crate::answer::{Answer, Asker, Decision, decide};
 use crate::policy::Policy;
+use countersign_core::budget::Budget;
 use countersign_core::command::{Command, CommandParts, EffectForm, PreviewPlan};
 use countersign_core::refusal::shown;
 use countersign_core::tier::{Mode, Reversibility, Sensitivity};
@@ -45,6 +46,7 @@ pub fn told(policy: &Policy, asker: &Asker, answer: &Answer) -> Vec<Line> {
     lines.push(line("tier", tier(answer)));
     lines.extend((!answer.reasons.is_empty()).then(|| line("because", shown_all(&answer.reasons, "; "))));
     lines.extend(approvals(policy, answer));
+    lines.extend(answer.budgets.iter().map(|budget| line("counts", counted(budget))));
     lines.extend((!answer.granted_by.is_empty()).then(|| line("allowed by", shown_all(&answer.granted_by, ", "))));
     lines.push(line("where", place(command)));
     lines.push(line("what", resources(command)));
@@ -92,6 +94,10 @@ fn approvals(policy: &Policy, answer: &Answer) -> Vec<Line> {
         lines.push(line("must agree", format!("{quorum}, never you yourself (rule `{}`){reason}", shown(rule))));
     }
     lines
+}
+
+fn counted(budget: &Budget) -> String {
+    format!("as one of {} a {} (rule `{}`), when it runs", budget.units, budget.per.as_str(), shown(&budget.rule))
 }
 
 fn place(command: &Command) -> String {

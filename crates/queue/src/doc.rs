@@ -208,6 +208,24 @@ pub struct Orphan {
     pub fence: Fence,
 }
 
+/// A worker that was heard of. Unsealed, like everything here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Its name.
+    pub name: String,
+    /// When it claimed or renewed last, to within a few seconds.
+    pub seen: Timestamp,
+}
+
+/// Something that is to be looked at later. Unsealed: what there is to say follows from the sealed papers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reminder {
+    /// About which request.
+    pub invocation: InvocationId,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What a reaper found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reaped {

@@ -13,8 +13,8 @@ pub mod port;
 pub mod redis;
 
 pub use doc::{
-    Cancelled, Cast, Claim, Entry, JobKey, Kind, Load, News, Offer, Orphan, Page, Paper, Papers, Posted, Progress,
-    Reaped, Renewed, Repeat, Topic, Waiting,
+    Cancelled, Cast, Claim, Entry, JobKey, Kind, Load, News, Offer, Orphan, Page, Paper, Papers, Posted, Present,
+    Progress, Reaped, Reminder, Renewed, Repeat, Topic, Waiting,
 };
 pub use embedded::{EmbeddedQueue, OpenError};
 pub use error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};

@@ -9,7 +9,8 @@
 //! the step: it may still happen.
 
 use crate::doc::{
-    Cancelled, Cast, Claim, JobKey, News, Offer, Page, Paper, Papers, Posted, Progress, Reaped, Renewed, Topic, Waiting,
+    Cancelled, Cast, Claim, JobKey, News, Offer, Page, Paper, Papers, Posted, Present, Progress, Reaped, Reminder,
+    Renewed, Topic, Waiting,
 };
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
@@ -22,6 +23,9 @@ use countersign_core::time::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
+/// As many reminders are looked at.
+pub(crate) const MOST_REMINDERS: usize = 1_000;
+
 /// Sealed documents by invocation: what must survive a restart of the gateway.
 #[async_trait]
 pub trait Board: Send + Sync {
@@ -29,18 +33,21 @@ pub trait Board: Send + Sync {
     /// open. Of outcomes the first stays, and of effects as well: people agree to the one that
     /// they were shown, whoever looks a second time.
     ///
+    /// An invocation is of one `pool` for life: the asked record says of which, and only that pool's
+    /// workers can read it and post beside it.
+    ///
     /// If the process dies inside: the document is there, whole, or it is not. Post it again.
     ///
     /// # Errors
-    /// [`Unavailable`].
-    async fn post(&self, id: InvocationId, paper: Paper) -> Result<Posted, Unavailable>;
+    /// [`Unavailable`], also when the invocation is of another pool.
+    async fn post(&self, id: InvocationId, pool: &str, paper: Paper) -> Result<Posted, Unavailable>;
 
     /// Puts a ballot up, unless this human has already cast this vote here: then the first stays.
     ///
     /// If the process dies inside: ask again; a ballot that was stored answers `AlreadyCast`.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// [`Unavailable`], also when nothing was asked under this id.
     async fn cast(
         &self,
         id: InvocationId,
@@ -117,7 +124,14 @@ pub trait Dispatch: Send + Sync {
     /// [`Unavailable`].
     async fn hint_control(&self) -> Result<(), Unavailable>;
 
-    /// Looks for leases that ended. Claimed work goes back to its place in the queue; started
+    /// The workers of a pool that were heard of lately, by name. They say so themselves when they claim and
+    /// renew, so it is for people to read: nothing is decided by it.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn workers(&self, pool: &str) -> Result<Vec<Present>, Unavailable>;
+
+    /// Looks for leases in a pool that ended. Claimed work goes back to its place in the queue; started
     /// work that only looks goes back at most twice; all other started or cancelled work is an
     /// [`Orphan`](crate::doc::Orphan), reported by every call until somebody settles it with
     /// [`Work::finish`] and the orphan's fence. The old fence is stale from here on.
@@ -126,7 +140,7 @@ pub trait Dispatch: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`].
-    async fn reap(&self, now: Timestamp) -> Result<Reaped, Unavailable>;
+    async fn reap(&self, pool: &str, now: Timestamp) -> Result<Reaped, Unavailable>;
 }
 
 /// The worker's side of the work. The fence of the claim must match in every later step.
@@ -190,18 +204,24 @@ pub trait Work: Send + Sync {
 /// oldest entries go. A crash of the machine can lose the newest ones; nothing depends on them.
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// Appends, in order. The returned number is the last one given; numbers only grow, are never
+    /// Appends to the feed in this invocation's pool, in order. The returned number is the last one given; numbers only grow, are never
     /// given twice and may have gaps.
     ///
     /// # Errors
     /// [`Unavailable`].
-    async fn append(&self, id: InvocationId, at: Timestamp, progress: Vec<Progress>) -> Result<u64, Unavailable>;
+    async fn append(
+        &self,
+        id: InvocationId,
+        pool: &str,
+        at: Timestamp,
+        progress: Vec<Progress>,
+    ) -> Result<u64, Unavailable>;
 
     /// At most `limit` entries with numbers above `after`, in order; 0 reads from the start.
     ///
     /// # Errors
     /// [`Unavailable`].
-    async fn read(&self, id: InvocationId, after: u64, limit: usize) -> Result<Page, Unavailable>;
+    async fn read(&self, id: InvocationId, pool: &str, after: u64, limit: usize) -> Result<Page, Unavailable>;
 
     /// News about a topic from now on: a hint to look, never a promise that there is something.
     /// Listen first, then look, then wait; and look again now and then without a hint.
@@ -227,7 +247,7 @@ pub trait Once: Send + Sync {
     async fn seen(&self, key: &str, now: Timestamp) -> Result<bool, Unavailable>;
 }
 
-/// Which of several gateways looks after what, and what time it is for all of them.
+/// Which of several gateways looks after what, what is to be looked after later, and what time it is for all of them.
 #[async_trait]
 pub trait Watch: Send + Sync {
     /// Takes or extends the watch over `name` until `until`, exclusive; `false` when somebody
@@ -245,6 +265,27 @@ pub trait Watch: Send + Sync {
     /// # Errors
     /// [`Unavailable`].
     async fn unwatch(&self, name: &str, holder: &str) -> Result<(), Unavailable>;
+
+    /// Puts a reminder up about an invocation, or moves the one that is there. Its papers are kept at least until
+    /// somebody took the reminder down, or long after `at`.
+    ///
+    /// If the process dies inside: it is there, whole, or it is not. Put it up again.
+    ///
+    /// # Errors
+    /// [`Unavailable`], also when nothing was asked under this id.
+    async fn remind(&self, id: InvocationId, at: Timestamp, now: Timestamp) -> Result<(), Unavailable>;
+
+    /// The reminders that are up, the soonest first, a thousand at most.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn reminders(&self) -> Result<Vec<Reminder>, Unavailable>;
+
+    /// Takes a reminder down, if there is one.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn unremind(&self, id: InvocationId) -> Result<(), Unavailable>;
 
     /// The time by the store's own clock; `None` when it has none but this machine's.
     ///

@@ -9,7 +9,7 @@ mod tunnel;
 
 use crate::target::{Host, HostPort};
 use countersign_core::refusal::shown;
-use request::{Asked, Way};
+use request::{Asked, BadRequest, Way};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +46,8 @@ pub(crate) struct Allowed {
     pub(crate) hosts: Vec<HostPort>,
     /// By a request for an absolute `http://` address.
     pub(crate) plain: Vec<HostPort>,
+    /// What of this very host the port inside is: a request for no address goes there.
+    pub(crate) here: Option<HostPort>,
     pub(crate) own: OwnServices,
 }
 
@@ -141,7 +143,7 @@ impl Shared {
                     Way::Tunnel => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await,
                     // The server answers the request itself, as it stands (RFC 9112 §3.2.2), and all that follow it on
                     // this connection, whatever address they name.
-                    Way::Plain => Ok(()),
+                    Way::Plain | Way::Here => Ok(()),
                 };
                 if begun.is_ok() {
                     tunnel::run(client, server, &early, IDLE).await;
@@ -160,7 +162,11 @@ impl Shared {
         let asked = timeout(PATIENCE, request::read(client)).await;
         let asked = asked.map_err(|_| No("408 Request Timeout", "no request came in time".into()))?;
         let asked = asked.map_err(|error| No("400 Bad Request", error.to_string()))?;
-        let authority = &asked.authority;
+        let here = match asked.way {
+            Way::Here => Some(self.allowed.here.as_ref().ok_or_else(nowhere)?.to_string()),
+            Way::Tunnel | Way::Plain => None,
+        };
+        let authority = here.as_ref().unwrap_or(&asked.authority);
         // Only after the request was read: an answer before it would be lost in the reset of the connection.
         let slot = self
             .slots
@@ -170,7 +176,7 @@ impl Shared {
             authority.parse().map_err(|error| No("403 Forbidden", format!("`{}`: {error}", shown(authority))))?;
         let listed = match asked.way {
             Way::Tunnel => &self.allowed.hosts,
-            Way::Plain => &self.allowed.plain,
+            Way::Plain | Way::Here => &self.allowed.plain,
         };
         if !listed.contains(&wanted) {
             return Err(No("403 Forbidden", format!("`{wanted}` is not a host of the job's target")));
@@ -203,6 +209,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// A request that names no host, where the port inside stands for none.
+fn nowhere() -> No {
+    No("400 Bad Request", BadRequest::NotConnect.to_string())
 }
 
 /// The address of a name that is connected to. One bad address among good ones is a rebinding attempt, not a mirror.

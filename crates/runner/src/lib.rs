@@ -7,12 +7,18 @@ mod egress;
 mod files;
 mod folder;
 mod hosts;
+pub mod image;
+pub mod kubernetes;
 mod local;
 mod material;
+pub mod plans;
+pub mod pod;
 mod port;
 mod problem;
 pub mod program;
 pub mod recipe;
+pub mod service;
+pub mod stack;
 pub mod target;
 
 pub use egress::OwnServices;

@@ -9,24 +9,28 @@ mod follow;
 mod job;
 mod order;
 mod pump;
+mod site;
 
 use crate::egress::OwnServices;
 use crate::files::{FilesError, HostFile, expand};
 use crate::folder::{FolderError, RunFolder, Uids};
+use crate::kubernetes::Images;
+use crate::plans::PlanStore;
 use crate::port::{Exit, Output, Ran, RunFault, Runner};
 use crate::program::{Program, ProgramError};
-use crate::recipe::{Candidate, Recipe};
+use crate::recipe::{Candidate, Limits, Recipe};
 use crate::target::Targets;
 use async_trait::async_trait;
 use countersign_audit::on_record::OnRecord;
+use countersign_core::command::Tool;
 use countersign_core::digest::Digest;
 use countersign_core::tier::Isolation;
 use countersign_core::time::Clock;
 use countersign_core::warrant::Warrant;
 use countersign_jail::{Applied, LauncherPath, Level, ProbeFailure, SetupError, profile};
 use countersign_secrets::{Lease, TargetKind};
-use job::Job;
-use order::Order;
+pub(crate) use job::{FRESH, Job};
+pub(crate) use order::Order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
@@ -52,6 +56,8 @@ pub struct Settings {
     pub own_services: OwnServices,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where plans wait that were approved; without it nothing of Terraform is applied.
+    pub plans: Option<Arc<PlanStore>>,
 }
 
 /// What the catalog tells a runner; may change while the worker runs.
@@ -72,6 +78,7 @@ pub struct LocalJail {
     uids: Uids,
     own: OwnServices,
     clock: Arc<dyn Clock>,
+    plans: Option<Arc<PlanStore>>,
     installed: BTreeMap<String, Installed>,
     /// What runs the filters over a command's output.
     filter: Installed,
@@ -82,7 +89,7 @@ pub struct LocalJail {
 
 /// One program, with its recipe.
 #[derive(Debug)]
-struct Installed {
+pub(crate) struct Installed {
     name: String,
     recipe: Arc<Recipe>,
     files: Arc<Vec<HostFile>>,
@@ -160,7 +167,7 @@ impl LocalJail {
     /// # Errors
     /// [`OpenError`].
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
-        let Settings { launcher, run_folder, recipes, programs, uids, own_services, clock } = settings;
+        let Settings { launcher, run_folder, recipes, programs, uids, own_services, clock, plans } = settings;
         if uids.is_empty() || uids.contains(&0) {
             return Err(OpenError::Uids);
         }
@@ -178,6 +185,7 @@ impl LocalJail {
             uids: Uids::new(uids),
             own: own_services,
             clock,
+            plans,
             installed,
             filter,
             known: RwLock::default(),
@@ -190,7 +198,8 @@ impl LocalJail {
     pub fn learn(&self, known: Known) {
         let kinds: BTreeSet<TargetKind> = known.targets.keys().map(|key| key.kind).collect();
         for it in self.installed.values() {
-            if it.recipe.credential.target().is_some_and(|kind| kinds.contains(&kind)) && it.usable().is_err() {
+            let own = it.recipe.credential.target().or_else(|| driven(&it.name));
+            if own.is_some_and(|kind| kinds.contains(&kind)) && it.usable().is_err() {
                 tracing::debug!(program = it.name, "It cannot be used");
             }
         }
@@ -230,6 +239,16 @@ impl LocalJail {
         countersign_jail::probe(level, &self.launcher, uid.number, &self.run_path)
     }
 
+    /// Whether a recipe has a program of this name.
+    pub(crate) fn knows(&self, program: &str) -> bool {
+        self.installed.contains_key(program)
+    }
+
+    /// What the program of this name may use.
+    pub(crate) fn limits_of(&self, program: &str) -> Option<Limits> {
+        self.installed.get(program).map(|it| it.recipe.limits)
+    }
+
     /// The levels at which jobs run here, each with the digest of its profile. A worker takes no job of another level.
     pub fn proven(&self) -> BTreeMap<Isolation, Digest> {
         self.proven.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -237,20 +256,23 @@ impl LocalJail {
 
     /// Nothing runs at a level that was not attacked first, even if it was decided and could be built.
     fn order(&self, warrant: &Warrant) -> Result<Order, RunFault> {
-        let order = Order::new(warrant, &self.installed, &self.known())?;
+        self.order_with(warrant, &Images::new(), None)
+    }
+
+    /// The same, where level `job` is another runner's: its images, and its level once that was attacked.
+    pub(crate) fn order_with(
+        &self,
+        warrant: &Warrant,
+        images: &Images,
+        elsewhere: Option<Isolation>,
+    ) -> Result<Order, RunFault> {
+        let order = Order::new(warrant, &self.installed, &self.known(), images)?;
         let isolation = warrant.allowance().isolation;
         // Filters run at `strict`, whatever the command runs at.
         let wanted = if order.filters.is_empty() { isolation } else { Isolation::Strict };
-        let missing = [isolation, wanted].into_iter().find(|level| !self.proven().contains_key(level));
-        let Some(isolation) = missing else {
-            return Ok(order);
-        };
-        Err(RunFault::Setup(SetupError {
-            step: "level-not-proven".to_owned(),
-            errno: None,
-            message: format!("isolation level `{isolation}` was not proven on this host since the worker started"),
-            hint: Some("name it in the worker's configuration, or give the target another level or pool".to_owned()),
-        }))
+        let holds = |level: &Isolation| elsewhere == Some(*level) || self.proven().contains_key(level);
+        let missing = [isolation, wanted].into_iter().find(|level| !holds(level));
+        missing.map_or(Ok(order), |isolation| Err(not_proven(isolation)))
     }
 
     fn known(&self) -> Arc<Known> {
@@ -267,8 +289,34 @@ impl Runner for LocalJail {
     async fn run(&self, on_record: OnRecord, lease: &Lease, out: Output) -> Result<Exit, RunFault> {
         let order = self.order(on_record.warrant())?;
         order.fits(&on_record, lease)?;
-        Box::pin(Job::prepare(self, on_record, order, lease, out).await?.run()).await
+        let job = Box::pin(Job::prepare((self, None), on_record, order, lease, out)).await?;
+        Box::pin(job.run()).await
     }
+
+    async fn tidy(&self, pool: &str) {
+        let Some(plans) = &self.plans else { return };
+        match plans.sweep(pool, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(pool, removed, "Expired plans were removed"),
+            Err(error) => tracing::warn!(pool, "Expired plans could not be removed: {error}"),
+        }
+    }
+}
+
+/// What a driver of ours acts on.
+fn driven(name: &str) -> Option<TargetKind> {
+    let drivers = [Tool::Tf, Tool::Deploy, Tool::Silence];
+    drivers.iter().find(|tool| tool.name() == name).map(TargetKind::of)
+}
+
+/// Nothing weaker runs instead.
+fn not_proven(isolation: Isolation) -> RunFault {
+    RunFault::Setup(SetupError {
+        step: "level-not-proven".to_owned(),
+        errno: None,
+        message: format!("isolation level `{isolation}` was not proven on this host since the worker started"),
+        hint: Some("name it in the worker's configuration, or give the target another level or pool".to_owned()),
+    })
 }
 
 fn install(

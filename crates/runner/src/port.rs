@@ -4,6 +4,7 @@
 //! this boundary.
 
 use crate::files::FilesError;
+use crate::kubernetes::ClusterError;
 use crate::program::ProgramError;
 use async_trait::async_trait;
 use countersign_audit::on_record::OnRecord;
@@ -11,6 +12,7 @@ use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
 use countersign_core::id::{Attempt, InvocationId};
 use countersign_core::outcome::Ending;
+use countersign_core::refusal::Refusal;
 use countersign_core::tier::Isolation;
 use countersign_core::warrant::{CredentialClass, Warrant};
 use countersign_jail::{Applied, SetupError, SpawnError};
@@ -44,6 +46,12 @@ pub trait Runner: Send + Sync + fmt::Debug {
     /// Dropping the future kills the whole job, at the latest a moment later; its end is then unknown. To end a job and
     /// learn how it ended, cancel the token of `out`.
     async fn run(&self, on_record: OnRecord, lease: &Lease, out: Output) -> Result<Exit, RunFault>;
+
+    /// Removes what was kept for runs of this pool that will not come any more.
+    ///
+    /// # Cancel safety
+    /// What is removed is removed.
+    async fn tidy(&self, _pool: &str) {}
 }
 
 /// Where output goes while a command runs, how to end it early, and how much it may take.
@@ -107,6 +115,8 @@ pub struct Exit {
     pub ran: Ran,
     /// What a person should know, a sentence each.
     pub notes: Vec<String>,
+    /// Of a look: what was kept for the run, which is bound to it.
+    pub plan: Option<Digest>,
 }
 
 /// Which program ran, and what protected it; for the record.
@@ -138,6 +148,9 @@ pub struct StepOutput {
 /// Why nothing ran.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFault {
+    /// It must not run; the answer is for whoever asked.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
     /// The lease was issued for something else.
     #[error("the lease is not for this run: {0}")]
     OtherLease(&'static str),
@@ -190,6 +203,12 @@ pub enum RunFault {
     /// The launcher was not started.
     #[error("the jail's launcher could not be started")]
     Spawn(#[source] SpawnError),
+    /// The cluster did not take the job.
+    #[error("the cluster did not take the job")]
+    Cluster(#[source] ClusterError),
+    /// The job's pod never asked for its command.
+    #[error("the job's pod did not start: {0}")]
+    Pod(String),
     /// The jail could not be built.
     #[error("the jail could not be built: {0}")]
     Setup(SetupError),

@@ -200,6 +200,18 @@ impl Program {
         self.with.iter().map(move |one| if own_root { shown(Path::new(one)) } else { one.clone() })
     }
 
+    /// Everything it is made of, under the names that the recipe has.
+    pub(crate) fn everything(&self) -> impl Iterator<Item = Mount> {
+        let named = |path: &Path, real: &Path, kind| Mount {
+            source: real.to_owned(),
+            target: path.to_string_lossy().into_owned(),
+            kind,
+        };
+        let trees = self.trees.iter().map(move |tree| named(&tree.path, &tree.real, MountKind::Dir));
+        let parts = self.parts.iter().map(move |part| named(&part.path, &part.real, MountKind::File));
+        trees.chain(parts).chain([named(&self.path, &self.file, MountKind::File)])
+    }
+
     /// Everything it is made of, for a jail of this level, where it stands itself at `inside`.
     pub(crate) fn mounts(&self, level: Level, inside: &str) -> Vec<Mount> {
         let own_root = level == Level::Strict;

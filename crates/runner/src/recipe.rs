@@ -139,6 +139,8 @@ impl Recipe {
     pub fn shipped() -> Vec<Self> {
         let files = [
             ("runners/silence/runner.yaml", include_str!("../../../runners/silence/runner.yaml")),
+            ("runners/deploy/runner.yaml", include_str!("../../../runners/deploy/runner.yaml")),
+            ("runners/terraform/runner.yaml", include_str!("../../../runners/terraform/runner.yaml")),
             ("runners/aws/runner.yaml", include_str!("../../../runners/aws/runner.yaml")),
             ("runners/gcloud/runner.yaml", include_str!("../../../runners/gcloud/runner.yaml")),
             ("runners/kubectl/runner.yaml", include_str!("../../../runners/kubectl/runner.yaml")),

@@ -1,5 +1,7 @@
 //! The targets a worker may reach, as the catalog describes them.
 
+use crate::service::Service;
+use crate::stack::Stack;
 use countersign_secrets::TargetKey;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -108,6 +110,10 @@ pub enum Target {
     Project(Project),
     /// An Alertmanager.
     Alertmanager(Alertmanager),
+    /// A Terraform stack.
+    Stack(Box<Stack>),
+    /// A service in one environment.
+    Service(Box<Service>),
 }
 
 /// A Kubernetes cluster.

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use countersign_audit::fate::PROBE_POOL;
 use countersign_audit::layout;
 use countersign_audit::log::AuditLog;
 use countersign_audit::sink::Sink;
@@ -83,7 +84,7 @@ impl Health {
                     Err(error) => return Err(error.to_string()),
                 }
                 let nobody = Origin { deployment: "health", front: "health", team: "health", trigger: "health" };
-                let asked = log.fate().ended(InvocationId::derive(nobody, clock.now())).await;
+                let asked = log.fate().ended(PROBE_POOL, InvocationId::derive(nobody, clock.now())).await;
                 asked.map(drop).map_err(|error| error.to_string())
             }
         })

@@ -37,6 +37,11 @@ pub const GAUGES: &[(&str, &str)] = &[
     ),
     ("countersign_audit_anchor_lag_seconds", "How long ago a second place took a signed head, by `role` and `place`."),
     ("countersign_revocations_known", "Revocations of keys that this process has learned, by `role`."),
+    (
+        "countersign_pool_workers",
+        "Workers of a `pool` of the catalog that a gateway heard of in the last 30 seconds; at 0 its requests wait.",
+    ),
+    ("countersign_worker_serves", "1 for each `pool` whose work this worker takes."),
     ("countersign_audit_writable", "1 when the last write of the log went well."),
     ("countersign_audit_skew_milliseconds", "The store's clock minus the own one, at the last write."),
 ];
@@ -114,6 +119,17 @@ pub fn reloaded(result: &'static str) {
 /// One request that the shadow policy would treat otherwise.
 pub fn shadow_difference(direction: &'static str) {
     counter!("countersign_shadow_differences_total", "direction" => direction).increment(1);
+}
+
+/// How many workers of a pool are there.
+pub fn pool_workers(pool: &str, there: usize) {
+    gauge!("countersign_pool_workers", "pool" => pool.to_owned())
+        .set(u32::try_from(there).map_or(f64::INFINITY, f64::from));
+}
+
+/// This process takes work of a pool.
+pub fn serves(pool: &str) {
+    gauge!("countersign_worker_serves", "pool" => pool.to_owned()).set(1.0);
 }
 
 /// Whether a dependency answered.

@@ -177,7 +177,7 @@ impl Program {
             note(found.and_then(|found| self.pools_are_certified(role, &found.pools)));
         }
         if let crate::config::Queue::Redis(redis) = &config.queue {
-            note(crate::queue::settings(redis, &config.deployment, &self.environment).map(drop));
+            note(crate::queue::settings(redis, config, &self.environment).map(drop));
         }
         if let Some(slack) = &config.slack {
             let previous = slack.previous_signing_secret.iter();
@@ -185,7 +185,12 @@ impl Program {
                 note(secret.read(&self.environment).map(drop).map_err(anyhow::Error::from));
             }
         }
-        for key in config.audit.buckets().filter_map(|bucket| bucket.access_key.as_ref()) {
+        let plans = config.worker.as_ref().and_then(|worker| worker.plans.as_ref());
+        if let Some(plans) = plans {
+            note(plans.key.read(&self.environment).map(drop).map_err(anyhow::Error::from));
+        }
+        let buckets = config.audit.buckets().chain(plans.and_then(crate::config::Plans::bucket));
+        for key in buckets.filter_map(|bucket| bucket.access_key.as_ref()) {
             for secret in [&key.id, &key.secret] {
                 note(secret.read(&self.environment).map(drop).map_err(anyhow::Error::from));
             }

@@ -54,7 +54,7 @@ pub fn open(config: &Config, environment: &Environment, life: &Life) -> anyhow::
             Ok(Opened { queue: Arc::new(queue), redis: None })
         }
         Configured::Redis(redis) => {
-            let settings = settings(redis, &config.deployment, environment)?;
+            let settings = settings(redis, config, environment)?;
             let queue = RedisQueue::connect(settings, &life.last, life.end.clone())?;
             Ok(Opened { queue: Arc::new(queue.clone()), redis: Some(queue) })
         }
@@ -65,7 +65,10 @@ pub fn open(config: &Config, environment: &Environment, life: &Life) -> anyhow::
 ///
 /// # Errors
 /// When the password or the authority cannot be read.
-pub fn settings(redis: &Redis, deployment: &str, environment: &Environment) -> anyhow::Result<RedisSettings> {
+pub fn settings(redis: &Redis, config: &Config, environment: &Environment) -> anyhow::Result<RedisSettings> {
+    // With a gateway in the same process its user serves both, and has a right to all pools.
+    let worker = config.worker.as_ref().filter(|_| config.slack.is_none());
+    let pools = worker.map(|worker| worker.pools.clone()).unwrap_or_default();
     let ca = redis
         .ca
         .as_ref()
@@ -79,7 +82,8 @@ pub fn settings(redis: &Redis, deployment: &str, environment: &Environment) -> a
         user: redis.user.clone(),
         password: redis.password.as_ref().map(|secret| secret.read(environment)).transpose()?,
         tls: if redis.tls { Some(RedisTls { ca: ca.transpose()? }) } else { None },
-        name: deployment.to_owned(),
+        name: config.deployment.clone(),
+        pools,
         deadline: redis.deadline,
     })
 }

@@ -114,6 +114,33 @@ impl Stores {
     }
 }
 
+/// A bucket as it was configured, with its access key.
+///
+/// # Errors
+/// When the key cannot be read, or a variable would send what is meant for it elsewhere.
+pub fn bucket_settings(bucket: &Bucket, kind: Kind, environment: &Environment) -> anyhow::Result<BucketSettings> {
+    let variable = environment.all().keys().find(|name| name.starts_with(ENDPOINTS));
+    if let (None, Some(variable)) = (&bucket.endpoint, variable) {
+        anyhow::bail!("`{variable}` is set and would send {bucket} elsewhere; where a store is says `endpoint`");
+    }
+    let credentials = match &bucket.access_key {
+        None => Credentials::Chain,
+        Some(key) => Credentials::Key {
+            id: key.id.read(environment)?.expose_secret().to_owned(),
+            secret: key.secret.read(environment)?,
+        },
+    };
+    Ok(BucketSettings {
+        name: bucket.name.clone(),
+        region: bucket.region.clone(),
+        endpoint: bucket.endpoint.clone(),
+        path_style: bucket.path_style,
+        prefix: bucket.prefix.clone(),
+        kind,
+        credentials,
+    })
+}
+
 impl Opening<'_> {
     fn folder(&self, path: &Path) -> anyhow::Result<Arc<Directory>> {
         let store = Directory::open(path, self.clock.clone());
@@ -121,26 +148,7 @@ impl Opening<'_> {
     }
 
     async fn bucket(&self, bucket: &Bucket, kind: Kind) -> anyhow::Result<Arc<s3::Bucket>> {
-        let variable = self.environment.all().keys().find(|name| name.starts_with(ENDPOINTS));
-        if let (None, Some(variable)) = (&bucket.endpoint, variable) {
-            anyhow::bail!("`{variable}` is set and would send {bucket} elsewhere; where a store is says `endpoint`");
-        }
-        let credentials = match &bucket.access_key {
-            None => Credentials::Chain,
-            Some(key) => Credentials::Key {
-                id: key.id.read(self.environment)?.expose_secret().to_owned(),
-                secret: key.secret.read(self.environment)?,
-            },
-        };
-        let settings = BucketSettings {
-            name: bucket.name.clone(),
-            region: bucket.region.clone(),
-            endpoint: bucket.endpoint.clone(),
-            path_style: bucket.path_style,
-            prefix: bucket.prefix.clone(),
-            kind,
-            credentials,
-        };
+        let settings = bucket_settings(bucket, kind, self.environment)?;
         Ok(Arc::new(s3::Bucket::open(settings, self.clock.clone()).await?))
     }
 

@@ -5,9 +5,16 @@
 
 mod chance;
 pub mod git;
+pub mod github;
 pub mod google;
 pub mod kms;
 pub mod kubernetes;
+pub mod registry;
+mod serve;
+pub mod sigstore;
 pub mod slack;
+pub mod states;
 mod tls;
 pub mod vault;
+
+pub use self::serve::StartError;

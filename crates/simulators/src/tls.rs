@@ -1,18 +1,14 @@
-//! A certificate authority of its own, a server certificate for 127.0.0.1, and who listens with it.
+//! A certificate authority of its own, and a server certificate for 127.0.0.1.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+
+use crate::serve::StartError;
 
 /// The server's TLS configuration and the authority clients have to trust.
 pub(crate) struct Identity {
@@ -21,10 +17,7 @@ pub(crate) struct Identity {
 }
 
 /// Makes a fresh authority and a certificate for the server, each with its name.
-pub(crate) fn identity<E>(authority: &str, name: &str) -> Result<Identity, E>
-where
-    E: From<rcgen::Error> + From<rustls::Error>,
-{
+pub(crate) fn identity(authority: &str, name: &str) -> Result<Identity, StartError> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
     ca.distinguished_name.push(DnType::CommonName, authority);
@@ -45,32 +38,4 @@ where
         .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Identity { config: Arc::new(config), ca_pem })
-}
-
-/// How long a handshake may take.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// A listener whose connections have finished the handshake.
-pub(crate) struct Listener {
-    pub(crate) listener: TcpListener,
-    pub(crate) acceptor: TlsAcceptor,
-}
-
-impl axum::serve::Listener for Listener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // A client may leave at any time, and one that does not trust the certificate does.
-            let Ok((stream, address)) = self.listener.accept().await else { continue };
-            if let Ok(Ok(stream)) = timeout(DEADLINE, self.acceptor.accept(stream)).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
 }

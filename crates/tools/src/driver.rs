@@ -4,8 +4,12 @@
 //! job's target alone, through the job's proxy, and what goes wrong is a sentence and an exit code.
 
 mod client;
+mod deploy;
 mod job;
 mod silence;
+mod tf;
+
+pub use deploy::registry_hosts;
 
 use countersign_core::command::Argv;
 use countersign_core::time::Timestamp;
@@ -62,12 +66,17 @@ fn carry_out(words: Vec<String>) -> Result<String, Failure> {
     let argv = Argv::new(words).map_err(|error| Failure::Misused(error.to_string()))?;
     let path = std::env::var_os(JOB).ok_or_else(|| Failure::Misused(format!("`{JOB}` names no job")))?;
     let job = Job::read(Path::new(&path)).map_err(|error| Failure::Misused(error.to_string()))?;
+    if job.stack.is_some() {
+        tf::close_up(Path::new(&path))?;
+    }
     let wrong = |error: io::Error| Failure::Misused(format!("nothing can run here: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
     // Another one than ring's is not linked.
     drop(rustls::crypto::ring::default_provider().install_default());
     match argv.program() {
+        "deploy" => runtime.block_on(deploy::carry_out(&argv, &job)),
         "silence" => runtime.block_on(silence::carry_out(&argv, &job, now())),
+        "tf" => runtime.block_on(tf::carry_out(&argv, &job)),
         other => Err(Failure::Misused(format!("there is no driver for `{other}`"))),
     }
 }

@@ -82,8 +82,8 @@ pub(crate) fn read(
         (EffectForm::KubernetesUndo, other) => return Err(EffectError::Steps(other.len(), 3)),
     };
     let effect = Effect::new(owner.deployment, owner.pool, owner.invocation, objects, text);
-    // Which alerts fire is nobody's decision; a driver of ours says what is.
-    Ok(if *command.tool() == Tool::Silence { effect.split_at_now() } else { effect })
+    // Which alerts fire, which pods are ready and where a branch is are nobody's decision; a driver of ours says it.
+    Ok(if matches!(command.tool(), Tool::Silence | Tool::Deploy | Tool::Tf) { effect.split_at_now() } else { effect })
 }
 
 /// Kind, namespace and name: what makes an object the same before and after.

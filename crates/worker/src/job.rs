@@ -37,7 +37,7 @@ impl Worker {
         let renewer = self.renew(&claim, &stopping, &renewing);
         let work = async {
             let settled = match &claim.load {
-                Load::Preview(sealed) => self.preview(&claim, sealed, &stopping).await,
+                Load::Preview(sealed) => Box::pin(self.preview(&claim, sealed, &stopping)).await,
                 Load::Run(sealed) => Box::pin(self.run(&claim, sealed, &stopping)).await,
             };
             let settled = match settled {

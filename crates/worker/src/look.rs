@@ -41,7 +41,7 @@ impl Worker {
         };
         match self.effect_of(claim, warrant, stopping).await {
             Ok(effect) => {
-                let posted = parts.queue.post(id, Paper::Effect(effect.seal(&parts.sealer))).await;
+                let posted = parts.queue.post(id, &parts.pool, Paper::Effect(effect.seal(&parts.sealer))).await;
                 posted.map_or(Settled::GiveBack, |_| Settled::Finish)
             }
             Err(refusal) if refusal.code() == Code::AuditUnavailable => Settled::GiveBack,
@@ -105,7 +105,8 @@ impl Worker {
         let printed: Vec<Printed<'_>> = texts.into_iter().map(|stdout| Printed { stdout }).collect();
         let owner =
             Owner { deployment: self.parts().deployment.clone(), pool: self.parts().pool.clone(), invocation: id };
-        read(form, command, &printed, owner).map_err(|error| Box::new(failed(&chain(&error))))
+        let found = read(form, command, &printed, owner).map_err(|error| Box::new(failed(&chain(&error))))?;
+        Ok(found.with_plan(done.exit.plan))
     }
 }
 

@@ -60,7 +60,8 @@ impl Worker {
 
     async fn feed(&self, id: InvocationId, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let said = self.parts().queue.append(id, self.parts().clock.now(), vec![Progress::Output(text)]).await;
+        let (parts, output) = (self.parts(), vec![Progress::Output(text)]);
+        let said = parts.queue.append(id, &parts.pool, parts.clock.now(), output).await;
         if let Err(error) = said {
             tracing::warn!(invocation.id = %id, "Output could not be told: {error}");
         }

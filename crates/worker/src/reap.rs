@@ -28,12 +28,12 @@ impl Worker {
                 () = parts.stop.cancelled() => return,
             }
             let reaped = match parts.lease_time().await {
-                Ok(now) => parts.queue.reap(now).await,
+                Ok(now) => parts.queue.reap(&parts.pool, now).await,
                 Err(error) => Err(error),
             };
             match reaped {
                 Ok(reaped) => {
-                    for orphan in reaped.orphans.into_iter().filter(|orphan| orphan.pool == parts.pool).take(AT_ONCE) {
+                    for orphan in reaped.orphans.into_iter().take(AT_ONCE) {
                         if self.settle_orphan(&orphan).await == Settled::Finish
                             && let Err(error) = parts.queue.finish(orphan.key, orphan.fence).await
                         {
@@ -57,7 +57,7 @@ impl Worker {
     /// Somebody has started it, and this worker has no part in it.
     pub(crate) async fn settle_started(&self, id: InvocationId) -> Settled {
         let parts = self.parts();
-        match parts.fate.ended(id).await {
+        match parts.fate.ended(&parts.pool, id).await {
             Ok(Some(ended)) => return self.record_again(id, &ended.winner).await,
             Ok(None) => {}
             Err(error) => return self.later(id, &error.to_string()),

@@ -36,15 +36,16 @@ impl Worker {
 
     /// Puts a sealed outcome where the gateways find it. The record holds it already.
     pub(crate) async fn publish(&self, id: InvocationId, sealed: Sealed<Outcome>) {
-        if let Err(error) = self.parts().queue.post(id, Paper::Outcome(sealed)).await {
+        if let Err(error) = self.parts().queue.post(id, &self.parts().pool, Paper::Outcome(sealed)).await {
             tracing::error!(invocation.id = %id, "An outcome could not be posted: {error}");
         }
     }
 
     /// Progress for people; nothing depends on it.
     pub(crate) async fn tell(&self, id: InvocationId, name: &str, text: impl Into<String>) {
+        let parts = self.parts();
         let event = Progress::Event { name: name.to_owned(), text: text.into() };
-        if let Err(error) = self.parts().queue.append(id, self.parts().clock.now(), vec![event]).await {
+        if let Err(error) = parts.queue.append(id, &parts.pool, parts.clock.now(), vec![event]).await {
             tracing::warn!(invocation.id = %id, "Progress could not be told: {error}");
         }
     }

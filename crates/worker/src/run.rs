@@ -355,8 +355,9 @@ impl Worker {
         if !self.close_entry(id, &mut done.entry, &sealed, &done.ended).await {
             return Settled::Leave;
         }
+        let parts = self.parts();
         if let Ok(effect) = found
-            && let Err(error) = self.parts().queue.post(id, Paper::Effect(effect.seal(&self.parts().sealer))).await
+            && let Err(error) = parts.queue.post(id, &parts.pool, Paper::Effect(effect.seal(&parts.sealer))).await
         {
             tracing::error!(invocation.id = %id, "An effect could not be posted: {error}");
         }
@@ -374,6 +375,7 @@ impl Worker {
             // Perhaps it won: given back, cancelled work would be dropped without a word.
             BeginError::Unanswered(_) => return Settled::Leave,
             BeginError::Expired { at, .. } => expired(*at),
+            BeginError::Spent { budget, period } => budget.refusal(*period),
             BeginError::ClockSkew { .. } => {
                 Refusal::new(Code::ClockSkew, text, "Tell the operators to set this worker's clock.")
             }
@@ -428,19 +430,26 @@ fn not_started(error: &StartError) -> Refusal {
 
 /// What a person reads when the jail could not run it.
 pub(crate) fn fault_refusal(fault: &RunFault) -> Refusal {
+    if let RunFault::Refused(refusal) = fault {
+        return refusal.as_ref().clone();
+    }
     let code = match fault {
         RunFault::OtherLease(_) | RunFault::Material { .. } | RunFault::Redaction(_) => Code::CredentialUnavailable,
         RunFault::Stale => Code::StartedTooLate,
         RunFault::NoPreview => Code::NeedsApply,
         RunFault::NoTarget => Code::UnknownTarget,
         RunFault::NotAvailable(_) => Code::NotAvailableYet,
-        RunFault::NoRunner(_)
+        // It was answered above.
+        RunFault::Refused(_)
+        | RunFault::NoRunner(_)
         | RunFault::Program(_)
         | RunFault::Files(_)
         | RunFault::Isolation { .. }
         | RunFault::Busy
         | RunFault::Prepare(_)
         | RunFault::Spawn(_)
+        | RunFault::Cluster(_)
+        | RunFault::Pod(_)
         | RunFault::Setup(_) => Code::IsolationUnavailable,
     };
     Refusal::new(code, format!("it could not be started: {}", chain(fault)), "Tell the operators of the workers.")

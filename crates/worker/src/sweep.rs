@@ -1,7 +1,8 @@
-//! Credentials that dead workers left behind.
+//! Credentials that dead workers left behind, and plans that nobody will apply any more.
 //!
 //! **Invariant:** nothing is taken back that somebody of the pool may still use: what is held, or not
-//! settled yet, lives, and while the queue cannot say what that is nothing is swept.
+//! settled yet, lives, and while the queue cannot say what that is no credential is swept. Plans end
+//! by their own time.
 
 use crate::Worker;
 use countersign_audit::event::{Event, Kind};
@@ -21,8 +22,13 @@ impl Worker {
                 _ = ticks.tick() => {}
                 () = self.parts().stop.cancelled() => return,
             }
+            // Leases first: whatever the place of saved plans does, no credential waits for it.
+            let all = async {
+                self.sweep_once().await;
+                self.parts().runner.tidy(&self.parts().pool).await;
+            };
             tokio::select! {
-                () = self.sweep_once() => {}
+                () = all => {}
                 () = self.parts().stop.cancelled() => return,
             }
         }

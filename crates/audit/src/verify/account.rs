@@ -75,6 +75,7 @@ pub(super) struct End {
     pub(super) seq: u64,
     pub(super) at: Timestamp,
     pub(super) ending: String,
+    pub(super) pool: String,
     /// SHA-256 of the sealed outcome that was published, if it was the end of a run.
     pub(super) published: Option<Digest>,
     pub(super) output: Option<OutputNote>,

@@ -336,6 +336,8 @@ impl Check<'_> {
             seq: self.seq,
             at: self.at,
             ending: ending.unwrap_or_default(),
+            // The seal's word counts: where it is published follows from it.
+            pool: sealed.map(|outcome| outcome.pool.clone()).or_else(|| event.pool.clone()).unwrap_or_default(),
             published: event
                 .sealed
                 .iter()

@@ -7,6 +7,7 @@ use super::ahead::Ahead;
 use super::report::{Finding, Name, Report};
 use super::retention::Short;
 use super::{Evidence, plain};
+use crate::fate::CONTROL;
 use crate::layout::{self, Place};
 use crate::record::WriterId;
 use crate::sink::{Entry, Inventory, Irregularity, Object, ReadError};
@@ -136,7 +137,7 @@ fn certificate(evidence: &Evidence, name: &str, object: Option<&Object>, report:
 
 fn unknown(name: &str, report: &mut Report) {
     // A fate store may share the folder.
-    if !name.starts_with("fate/") && !name.starts_with("outcome/") {
+    if !["fate/", "outcome/", "slot/", CONTROL].iter().any(|own| name.starts_with(own)) {
         report.findings.push(Finding::new(Name::UnknownFile, "the log does not write such a name").object(name));
     }
 }

@@ -56,7 +56,7 @@ pub(super) struct Late {
 #[derive(Debug)]
 enum What {
     Fate { pool: String, text: String },
-    Outcome { digest: Digest },
+    Outcome { pool: String, digest: Digest },
     Output { entry: Entry, digest: Option<Digest> },
 }
 
@@ -67,8 +67,8 @@ impl Late {
     }
 
     /// Whether the outcome that others read is this one.
-    pub(super) const fn outcome(about: About, digest: Digest) -> Self {
-        Self { about, what: What::Outcome { digest } }
+    pub(super) const fn outcome(about: About, pool: String, digest: Digest) -> Self {
+        Self { about, what: What::Outcome { pool, digest } }
     }
 
     /// Whether the output is what was kept, and is kept long enough.
@@ -79,7 +79,7 @@ impl Late {
     async fn ask(self, context: Arc<Context>) -> Result<Answer, ReadError> {
         match self.what {
             What::Fate { pool, text } => Ok(Answer::Found(fate(&context, &self.about, &pool, &text).await?)),
-            What::Outcome { digest } => outcome(&context, self.about, digest).await,
+            What::Outcome { pool, digest } => outcome(&context, self.about, &pool, digest).await,
             What::Output { entry, digest } => Ok(Answer::Found(output(&context, &self.about, &entry, digest).await?)),
         }
     }
@@ -122,9 +122,9 @@ fn held(answer: Result<Option<Decided>, FateError>) -> Result<Result<Option<Deci
 }
 
 /// Compares the outcome that others read with the one on record.
-async fn outcome(context: &Context, about: About, digest: Digest) -> Result<Answer, ReadError> {
+async fn outcome(context: &Context, about: About, pool: &str, digest: Digest) -> Result<Answer, ReadError> {
     let Some(store) = &context.fate else { return Ok(Answer::Found(Vec::new())) };
-    Ok(match held(store.ended(about.invocation).await)? {
+    Ok(match held(store.ended(pool, about.invocation).await)? {
         Ok(Some(held)) => match Digest::of(held.winner.as_bytes()) {
             same if same == digest => Answer::Found(Vec::new()),
             digest => Answer::Another(Published { about, digest }),

@@ -162,7 +162,7 @@ impl Runs {
         if let (true, Some(digest)) = (self.context.fate.is_some() && end.intact, end.published) {
             self.recorded.insert(outcome_id(end.run.0, &digest));
             let about = About { writer: writer.clone(), seq: end.seq, invocation: end.run.0, at: end.at };
-            self.late.push(Late::outcome(about, digest));
+            self.late.push(Late::outcome(about, end.pool.clone(), digest));
         }
     }
 

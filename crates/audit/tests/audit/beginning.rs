@@ -167,7 +167,7 @@ async fn what_won_fate_and_did_not_run_gets_its_outcome_later() {
     w.sink.is(Mood::Good);
     let outcome = w.outcome(w.id("a"), &attempt, Ending::NotRun);
     worker.conclude(&outcome, Errand::Run, &Ended::default()).await.unwrap();
-    assert!(w.fate.ended(w.id("a")).await.unwrap().is_some());
+    assert!(w.fate.ended("prod", w.id("a")).await.unwrap().is_some());
     worker.close().await.unwrap();
     let report = w.verify().await;
     assert_eq!(report.conclusion(), Conclusion::Sound, "{report}");

@@ -4,11 +4,15 @@
 
 mod accounts;
 mod beginning;
+mod budgets;
+mod captured;
 mod contract;
 mod evidence;
 mod fate;
+mod impostors;
 mod mechanical;
 mod reading;
+mod scene;
 mod tampering;
 mod world;
 mod writing;

@@ -12,6 +12,7 @@ use countersign_audit::testing::ManualClock;
 use countersign_audit::verify::{Evidence, Report, verify};
 use countersign_core::action::{Action, Resource, Scope};
 use countersign_core::ballot::{Ballot, Vote};
+use countersign_core::budget::Budget;
 use countersign_core::certificate::Role;
 use countersign_core::command::{Argv, Command, CommandParts, Tool};
 use countersign_core::digest::Digest;
@@ -125,6 +126,7 @@ impl Sink for Moody {
 struct Yes {
     tier: Tier,
     quorum: Option<&'static str>,
+    budgets: Vec<Budget>,
 }
 
 impl Policy for Yes {
@@ -149,6 +151,7 @@ impl Policy for Yes {
             reasons: vec!["restarts pods".into()],
             rules: self.quorum.map(rule).into_iter().collect(),
             confirmation: Confirmation::NotNeeded,
+            budgets: self.budgets.clone(),
         })
     }
 
@@ -302,19 +305,27 @@ impl World {
 
     /// What a gateway records of a request, and the warrant it comes to.
     pub(crate) fn way(&self, trigger: &str, tier: Tier, quorum: Option<&'static str>) -> (Vec<Event>, Warrant) {
-        let policy = Yes { tier, quorum };
-        let facts = Facts::new(self.clock.now(), [person("ann"), person("bob")]);
+        self.way_of(&person("ann"), trigger, Yes { tier, quorum, budgets: Vec::new() })
+    }
+
+    /// A warrant of this person, of which the policy says that it takes units of these budgets.
+    pub(crate) fn counted(&self, who: &Principal, trigger: &str, tier: Tier, budgets: &[Budget]) -> Warrant {
+        self.way_of(who, trigger, Yes { tier, quorum: None, budgets: budgets.to_vec() }).1
+    }
+
+    fn way_of(&self, who: &Principal, trigger: &str, policy: Yes) -> (Vec<Event>, Warrant) {
+        let tier = policy.tier;
+        let facts = Facts::new(self.clock.now(), [who.clone(), person("bob")]);
         let gateway = self.sealer("gateway");
         let words = ["kubectl", "rollout", "restart", "deployment/api"];
         let argv = Argv::new(words.map(str::to_owned).to_vec()).unwrap();
         let subject = Subject::Command(Box::new(command(tier, argv.clone())));
         let receipt = self.receipt(trigger);
-        let mut received =
-            Event::about(Kind::Received, receipt.id).by(Actor::person(&person("ann"), Some(&receipt.account)));
+        let mut received = Event::about(Kind::Received, receipt.id).by(Actor::person(who, Some(&receipt.account)));
         received.typed = Some(Typed { digest: Digest::of(receipt.typed.as_bytes()), text: receipt.typed.clone() });
         received.argv = Some(argv);
         let mut events = vec![received];
-        let it = Invocation::receive(receipt, person("ann"), subject);
+        let it = Invocation::receive(receipt, who.clone(), subject);
         let mut ballots = Vec::new();
         let cleared = match it.decide(&policy, &facts, &[]) {
             Ruling::Cleared(cleared) => cleared,

@@ -11,6 +11,7 @@
 //! | lists page by page | - | yes | yes | - | - |
 //! | of eight writers one wins | yes | yes | yes | yes | no |
 //! | fates: one winner, the same answer for all | yes | yes | - | yes | - |
+//! | units of budgets: one has each | yes | yes | - | yes | - |
 //! | kept for as long as promised | - | - | yes | - | yes |
 //! | a second version, a delete marker (p26) | - | - | yes | - | yes |
 //! | nobody deletes or shortens (p27) | - | - | by policy alone | - | yes |
@@ -26,7 +27,9 @@ use countersign_audit::fate::{self, Fate};
 use countersign_audit::s3::{Bucket, BucketError, Kind};
 use countersign_audit::sink::{Kept, Key, PutError, Sink};
 use countersign_audit::testing::ManualClock;
+use countersign_core::budget::{Per, Slot};
 use countersign_core::id::{InvocationId, Origin};
+use countersign_core::principal::SubjectId;
 use countersign_core::time::Clock as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +116,45 @@ async fn decides_fates(fates: &dyn Fate) {
     }
 }
 
+/// Eight commands of one person, and one unit left: the same person's other units, and everybody else's, are their
+/// own.
+async fn of_eight_who_take_a_unit_one_has_it(fates: &dyn Fate) {
+    let slot = |sub: &str, nth: u32, trigger: &str| Slot {
+        v: 1,
+        deployment: "demo".into(),
+        rule: "a/../b \u{202e} ten a day".into(),
+        person: SubjectId { iss: "https://id.example".into(), sub: sub.into() },
+        per: Per::Day,
+        period: 20_412,
+        nth,
+        invocation: InvocationId::derive(Origin { deployment: "demo", front: "console", team: "t", trigger }, START),
+    };
+    for nth in 0..3 {
+        let tries = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|trigger| slot("ann", nth, trigger));
+        assert!(fates.taken(&tries[0]).await.unwrap().is_none());
+        let [one, two, three, four, five, six, seven, eight] = &tries;
+        let decided = tokio::join!(
+            fates.take(one),
+            fates.take(two),
+            fates.take(three),
+            fates.take(four),
+            fates.take(five),
+            fates.take(six),
+            fates.take(seven),
+            fates.take(eight),
+        );
+        let decided = [decided.0, decided.1, decided.2, decided.3, decided.4, decided.5, decided.6, decided.7];
+        let decided = decided.map(Result::unwrap);
+        assert_eq!(decided.iter().filter(|one| one.mine).count(), 1, "{decided:?}");
+        let held = fates.taken(one).await.unwrap().unwrap();
+        assert!(decided.iter().all(|one| one.winner == held.winner));
+        // The same command again has what it has.
+        let own = tries.iter().find(|one| one.bytes() == held.winner).unwrap();
+        assert!(fates.take(own).await.unwrap().mine);
+        assert!(fates.take(&slot("bob", nth, "a")).await.unwrap().mine);
+    }
+}
+
 async fn keeps_for_as_long_as_promised(sink: &dyn Sink) {
     let stored = sink.put_new(&key("kept/1"), b"x".to_vec()).await.unwrap();
     let object = sink.read(&key("kept/1")).await.unwrap().unwrap();
@@ -128,6 +170,7 @@ async fn a_directory_is_a_store() {
     stores_once(sink.as_ref()).await;
     lists_in_order_below_a_prefix(sink.as_ref()).await;
     decides_fates(sink.as_ref()).await;
+    of_eight_who_take_a_unit_one_has_it(sink.as_ref()).await;
     of_eight_writers_one_wins(sink).await;
 }
 
@@ -138,6 +181,7 @@ async fn a_plain_bucket_is_a_store(store: &Store) {
     stores_once(sink.as_ref()).await;
     lists_in_order_below_a_prefix(sink.as_ref()).await;
     decides_fates(sink.as_ref()).await;
+    of_eight_who_take_a_unit_one_has_it(sink.as_ref()).await;
     of_eight_writers_one_wins(sink).await;
 }
 

@@ -10,6 +10,7 @@ use countersign_core::ballot::Vote;
 use countersign_core::outcome::Ending;
 use countersign_core::refusal::Refusal;
 use countersign_core::time::Timestamp;
+use std::time::Duration;
 
 /// Columns of the labels.
 const LABEL: usize = 12;
@@ -152,6 +153,8 @@ impl Told {
             Notice::Drifted { lines } => drifted(&mut page, lines),
             Notice::UnknownOutcome { find_out } => unknown(&mut page, find_out),
             Notice::InLine { behind, position } => in_line(&mut page, behind.as_deref(), *position),
+            Notice::NobodyThere { pool, seen, until } => nobody_there(&mut page, pool, *seen, (*until, now)),
+            Notice::SilenceEnds { at, left, again } => silence_ends(&mut page, *left, &words::instant(*at, now), again),
             Notice::TimeRunsOut { left } => page.head(&format!(
                 "Most of its time is used: it is ended in {} unless it is done by then.",
                 words::duration(*left)
@@ -260,6 +263,27 @@ fn in_line(page: &mut Told, behind: Option<&str>, position: u32) {
         Some(behind) => page.head(&format!("Waits: {behind} is changing the same target. {others}")),
         None => page.head(&format!("Waits for its turn at this target. {others}")),
     }
+}
+
+fn nobody_there(page: &mut Told, pool: &str, seen: Option<Timestamp>, (until, now): (Timestamp, Timestamp)) {
+    let pool = words::line(pool);
+    let last = seen.map_or_else(String::new, |at| format!(" since {}", words::instant(at, now)));
+    page.head(&format!("Waits: no worker of pool {pool} was heard of{last}. Nothing has started."));
+    page.row("Until", &format!("{}; it runs if one comes before", words::deadline(until, now)));
+    page.row(
+        "Next",
+        &format!("Tell the operators: start a worker with `pools: [{pool}]`, or correct `pool:` of the target."),
+    );
+}
+
+fn silence_ends(page: &mut Told, left: Option<Duration>, at: &str, again: &str) {
+    match left {
+        Some(left) => page.head(&format!("This silence is to end at {at}, in {}.", words::duration(left))),
+        None => page.head(&format!("This silence was to end at {at}.")),
+    }
+    page.row("Known", "its time as it was agreed to; not what was changed in Alertmanager itself");
+    let then = if left.is_some() { "To keep it longer" } else { "To silence it again" };
+    page.row("Next", &format!("{then}: {}", words::line(again)));
 }
 
 fn reconciled(page: &mut Told, who: &str, happened: bool, note: Option<&str>) {

@@ -121,6 +121,7 @@ impl World {
             extra_credentials: options.own.map(|own| own.credentials()).unwrap_or_default(),
             chat: options.chat,
             queue: options.queue,
+            plans: None,
         })
         .await?;
         Ok(Self { installation, clusters, people, worker_people, tasks, stop })

@@ -3,6 +3,7 @@
 //! **Invariant:** nobody has a group that was not named.
 
 use anyhow::Context as _;
+use countersign_core::channel::Channel;
 use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::time::Timestamp;
 use countersign_policy::answer::{Asker, USUAL_TIME};
@@ -21,6 +22,9 @@ pub struct Who {
     /// The chat channel's id.
     #[arg(long, value_name = "CHANNEL")]
     pub channel: Option<String>,
+    /// The chat knows that the channel is private.
+    #[arg(long, requires = "channel")]
+    pub private: bool,
     /// A file with the manifest that comes with the line, as a code block does in chat.
     #[arg(long, value_name = "FILE")]
     pub attachment: Option<PathBuf>,
@@ -44,7 +48,12 @@ impl Who {
             None => SubjectId { iss: "nobody".to_owned(), sub: "in-particular".to_owned() },
         };
         let attachment = self.attachment.as_deref().map(read).transpose()?;
-        let asker = asker(id, self.groups.iter().cloned().collect(), self.channel.clone(), now);
+        let asker = asker(
+            id,
+            self.groups.iter().cloned().collect(),
+            self.channel.as_deref().map(|id| channel(id, self.private)),
+            now,
+        );
         Ok(Asker { attachment, ..asker })
     }
 }
@@ -53,9 +62,15 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))
 }
 
+/// A channel, and whether the chat knows it to be private.
+#[must_use]
+pub fn channel(id: &str, private: bool) -> Channel {
+    if private { Channel::private(id) } else { Channel::named(id) }
+}
+
 /// Somebody active with these groups.
 #[must_use]
-pub fn asker(id: SubjectId, groups: BTreeSet<String>, channel: Option<String>, now: Timestamp) -> Asker {
+pub fn asker(id: SubjectId, groups: BTreeSet<String>, channel: Option<Channel>, now: Timestamp) -> Asker {
     let principal = Principal {
         name: id.to_string(),
         id,

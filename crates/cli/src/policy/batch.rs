@@ -3,7 +3,7 @@
 //! **Invariant:** every line that comes in is answered by one line that goes out; what cannot be
 //! read is answered with `error` and never skipped.
 
-use super::asked::{asker, instant, subject};
+use super::asked::{asker, channel, instant, subject};
 use super::document::Document;
 use anyhow::Context as _;
 use countersign_policy::Policy;
@@ -21,6 +21,8 @@ struct Question {
     groups: Option<Vec<String>>,
     subject: Option<String>,
     channel: Option<String>,
+    #[serde(default)]
+    private: bool,
     attachment: Option<String>,
     now: Option<String>,
 }
@@ -73,7 +75,8 @@ fn who(question: &Question, usual: &Asker) -> anyhow::Result<Asker> {
     };
     let groups = groups.unwrap_or_else(|| usual.principal.groups.clone());
     let attachment = question.attachment.clone().or_else(|| usual.attachment.clone());
-    let channel = question.channel.clone().or_else(|| usual.channel.clone());
+    let channel = question.channel.as_deref().map(|id| channel(id, question.private));
+    let channel = channel.or_else(|| usual.channel.clone());
     Ok(Asker { attachment, ..asker(id, groups, channel, now) })
 }
 

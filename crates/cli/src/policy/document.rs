@@ -27,6 +27,7 @@ pub struct Document {
     approvers: Vec<Approvers>,
     granted_by: Vec<String>,
     reasons: Vec<String>,
+    budgets: Vec<Counted>,
     preview: Option<Preview>,
     stdin: Option<String>,
     refusal: Option<No>,
@@ -36,6 +37,14 @@ pub struct Document {
 struct Rule {
     id: String,
     quorum: String,
+}
+
+/// One of so many in a period.
+#[derive(Debug, Serialize)]
+struct Counted {
+    rule: String,
+    units: u32,
+    per: &'static str,
 }
 
 /// So many people of these groups, for this rule.
@@ -87,6 +96,7 @@ impl Document {
             approvers: approvers(answer),
             granted_by: answer.granted_by.clone(),
             reasons: answer.reasons.clone(),
+            budgets: answer.budgets.iter().map(counted).collect(),
             preview: parts.and_then(|parts| parts.preview.as_ref()).map(|plan| Preview {
                 form: plan.form,
                 steps: plan.steps.iter().map(|step| step.elements().to_vec()).collect(),
@@ -99,6 +109,10 @@ impl Document {
 
 fn rules(answer: &Answer) -> Vec<Rule> {
     answer.rules.iter().map(|rule| Rule { id: rule.id.clone(), quorum: rule.quorum.clone() }).collect()
+}
+
+fn counted(budget: &countersign_core::budget::Budget) -> Counted {
+    Counted { rule: budget.rule.clone(), units: budget.units, per: budget.per.as_str() }
 }
 
 fn approvers(answer: &Answer) -> Vec<Approvers> {

@@ -28,7 +28,7 @@ pub struct Explain {
     #[arg(long)]
     pub json: bool,
     /// Reads questions from standard input, a JSON object a line: `{"id", "text", "groups"?, "subject"?,
-    /// "channel"?, "attachment"?, "now"?}`; answers each with a line.
+    /// "channel"?, "private"?, "attachment"?, "now"?}`; answers each with a line.
     #[arg(long, conflicts_with = "text")]
     pub batch: bool,
     /// The line as it would be typed in chat.

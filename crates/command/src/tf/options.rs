@@ -4,6 +4,7 @@
 //! `-name value`, and the words of Go for true and false. What is given twice has two readings and is
 //! refused, except for the addresses, of which there may be many.
 
+use super::act::Mode;
 use super::address::{Address, address};
 use super::instead;
 use crate::custom::duration;
@@ -245,17 +246,51 @@ impl Options {
     pub(super) fn argv(&self, verb: &str, stack: &str, branch: &str) -> Vec<String> {
         let mut argv = vec!["tf".to_owned(), verb.to_owned(), stack.to_owned()];
         argv.extend(self.other_than(branch).map(|revision| format!("--ref={revision}")));
+        argv.extend(self.planning());
+        argv.extend(self.running());
+        argv
+    }
+
+    /// What says what is planned, as Terraform takes it.
+    pub(super) fn planning(&self) -> Vec<String> {
         let switches = [
             (self.destroy == Some(true), "-destroy"),
             (self.refresh_only == Some(true), "-refresh-only"),
             (self.refresh == Some(false), "-refresh=false"),
         ];
-        argv.extend(switches.into_iter().filter(|(on, _)| *on).map(|(_, text)| text.to_owned()));
-        argv.extend(self.replace.iter().map(|one| format!("-replace={one}")));
-        argv.extend(self.target.iter().map(|one| format!("-target={one}")));
-        argv.extend(self.parallelism.map(|number| format!("-parallelism={number}")));
-        argv.extend(self.lock_timeout.map(|wait| format!("-lock-timeout={}s", wait.as_secs())));
-        argv
+        let switches = switches.into_iter().filter(|(on, _)| *on).map(|(_, text)| text.to_owned());
+        let replace = self.replace.iter().map(|one| format!("-replace={one}"));
+        let target = self.target.iter().map(|one| format!("-target={one}"));
+        switches.chain(replace).chain(target).collect()
+    }
+
+    /// What says how, as Terraform takes it for a plan and for an apply.
+    pub(super) fn running(&self) -> Vec<String> {
+        let parallelism = self.parallelism.map(|number| format!("-parallelism={number}"));
+        let wait = self.lock_timeout.map(|wait| format!("-lock-timeout={}s", wait.as_secs()));
+        parallelism.into_iter().chain(wait).collect()
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        match (self.destroy, self.refresh_only) {
+            (Some(true), _) => Mode::Destroy,
+            (_, Some(true)) => Mode::RefreshOnly,
+            _ => Mode::Normal,
+        }
+    }
+
+    /// Why the plan may say less, or more, than the configuration does.
+    pub(super) fn narrowed(&self) -> Vec<String> {
+        let modes = [
+            (self.destroy == Some(true), "`-destroy`: everything that the stack manages is removed"),
+            (self.refresh_only == Some(true), "`-refresh-only`: only the state changes, and no resource"),
+            (self.refresh == Some(false), "`-refresh=false`: what is there was not looked at, the state is believed"),
+        ];
+        let modes = modes.into_iter().filter(|(is, _)| *is).map(|(_, why)| why.to_owned());
+        let part =
+            (!self.target.is_empty()).then(|| format!("`-target`: only {} and what it needs", self.target.join(", ")));
+        let anew = (!self.replace.is_empty()).then(|| format!("`-replace`: {} anew", self.replace.join(", ")));
+        modes.chain(part).chain(anew).collect()
     }
 }
 

@@ -97,8 +97,10 @@ fn targets(vocabulary: &mut Vocabulary) {
         vocabulary.profiles.insert(env.clone(), profile);
     }
     let versions = Some(Pattern::new("[0-9]+\\.[0-9]+").expect("the pattern is well-formed"));
-    vocabulary.services.insert("checkout".to_owned(), Service { environments: environments.clone(), versions });
-    vocabulary.services.insert("ledger".to_owned(), Service { environments, versions: None });
+    vocabulary
+        .services
+        .insert("checkout".to_owned(), Service { environments: environments.clone(), versions, runs: true });
+    vocabulary.services.insert("ledger".to_owned(), Service { environments, versions: None, runs: false });
     for env in ["dev", "prod"] {
         let hours = Duration::from_hours;
         let one = Alertmanager { env: env.to_owned(), change_up_to: hours(4), longest: hours(24) };

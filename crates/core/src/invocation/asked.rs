@@ -108,6 +108,7 @@ impl Sealed<AskedRecord> {
             requester: record.requester,
             granted_by: record.granted_by,
             reasons: record.reasons,
+            budgets: Vec::new(),
             input: record.input,
             state: (),
         };

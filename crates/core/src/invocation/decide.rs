@@ -6,6 +6,7 @@
 
 use super::{Cleared, Invocation, Pending, Received};
 use crate::advice::Advice;
+use crate::channel::Channel;
 use crate::command::Command;
 use crate::decision::{Decision, DecisionBytes, RuleDoc};
 use crate::input::Input;
@@ -54,7 +55,7 @@ impl Invocation<Received> {
             return Ruling::Denied(Denied { invocation: self, refusal });
         };
         let command = command.as_ref().clone();
-        let judged = judge(policy, facts, &self.requester, &command, self.receipt.channel.as_deref(), advice);
+        let judged = judge(policy, facts, &self.requester, &command, self.receipt.channel.as_ref(), advice);
         match judged {
             Err(refusal) => Ruling::Denied(Denied { invocation: self, refusal: *refusal }),
             Ok(allowance) => self.rule(&command, &allowance, facts.now()),
@@ -82,7 +83,7 @@ pub(crate) fn judge(
     facts: &Facts,
     requester: &SubjectId,
     command: &Command,
-    channel: Option<&str>,
+    channel: Option<&Channel>,
     advice: &[Advice],
 ) -> Result<Allowance, Box<Refusal>> {
     let principal = facts.person(requester).ok_or_else(|| Box::new(unknown(requester)))?;
@@ -167,6 +168,7 @@ fn draft(it: &Invocation<Received>, command: &Command, allowance: &Allowance, no
         filters: parts.filters.clone(),
         mode: parts.mode,
         scope: parts.action.scope.clone(),
+        channel: it.receipt.channel.clone(),
         resources: parts.action.resources.clone(),
         tier: allowance.tier,
         sensitive: allowance.sensitivity,

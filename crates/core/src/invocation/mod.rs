@@ -38,6 +38,8 @@ pub use asked::{AskedRecord, Resumed, Tally, Waiting};
 pub(crate) use decide::judge;
 pub use decide::{Denied, Ruling};
 
+use crate::budget::Budget;
+use crate::channel::Channel;
 use crate::command::Command;
 use crate::decision::{DecisionBytes, RuleDoc};
 use crate::id::InvocationId;
@@ -65,7 +67,7 @@ pub struct Receipt {
     pub thread: String,
     /// The channel it was typed in, if the front has channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
+    pub channel: Option<Channel>,
     /// What was typed, with secrets removed.
     pub typed: String,
     /// Why, in the requester's words.
@@ -123,6 +125,8 @@ pub struct Invocation<S> {
     requester: SubjectId,
     granted_by: Vec<String>,
     reasons: Vec<String>,
+    /// Known as long as the deciding process keeps it: nothing rests on it.
+    budgets: Vec<Budget>,
     /// What the decision's `stdin` is the digest of; none before there is a decision.
     input: Option<Input>,
     state: S,
@@ -160,6 +164,12 @@ impl<S> Invocation<S> {
         &self.granted_by
     }
 
+    /// Of which budgets it takes a unit when it runs, for an early no: the worker asks its own policy.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
+    }
+
     /// Why the tier is what it is.
     #[must_use]
     pub fn reasons(&self) -> &[String] {
@@ -178,6 +188,7 @@ impl<S> Invocation<S> {
             requester: self.requester,
             granted_by: self.granted_by,
             reasons: self.reasons,
+            budgets: self.budgets,
             input: self.input,
             state: change(self.state),
         }
@@ -193,6 +204,7 @@ impl Invocation<Received> {
             requester: principal.id.clone(),
             granted_by: Vec::new(),
             reasons: Vec::new(),
+            budgets: Vec::new(),
             input: None,
             state: Received { subject, principal },
         }
@@ -214,6 +226,7 @@ impl Invocation<Received> {
         Self {
             granted_by: allowance.granted_by.clone(),
             reasons: allowance.reasons.clone(),
+            budgets: allowance.budgets.clone(),
             input: command.stdin().cloned(),
             ..self
         }

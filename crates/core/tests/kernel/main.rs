@@ -1,12 +1,15 @@
 //! What the kernel must hold whatever gateway, queue and directory do.
 
 mod input;
+mod narrowing;
 mod revocation;
 mod world;
 
 use countersign_core::advice::Advice;
 use countersign_core::ballot::{Ballot, Vote};
 use countersign_core::certificate::Role;
+use countersign_core::command::{Argv, Command, EffectForm, PreviewPlan, Tool};
+use countersign_core::digest::Digest;
 use countersign_core::invocation::{AskedRecord, Resumed, Ruling, Tally};
 use countersign_core::job::Job;
 use countersign_core::policy::{Confirmation, Factor};
@@ -396,4 +399,39 @@ fn p01_a_forged_ballot_is_not_part_of_what_a_warrant_rests_on() {
     assert_eq!(warrant.ballots(), real);
     let filled = &warrant.filled()[0].2;
     assert!(filled.is_complete());
+}
+
+/// A plan runs code that nobody may have reviewed: whoever agreed to it, it gets what only reads.
+#[test]
+fn p09_a_plan_of_whatever_revision_only_reads_and_is_bound_to_what_was_shown() {
+    for (verb, want) in
+        [("plan ref", CredentialClass::Read), ("plan", CredentialClass::Read), ("apply", CredentialClass::Destructive)]
+    {
+        let mut w = World::new();
+        let mut parts = w.policy.command.parts().clone();
+        parts.tool = Tool::Tf;
+        let argv = |words: &[&str]| Argv::new(words.iter().map(|word| (*word).to_owned()).collect()).unwrap();
+        parts.argv = argv(&["tf", "plan", "dev"]);
+        let steps = vec![argv(&["tf", "diff", "dev"])];
+        parts.preview = Some(PreviewPlan { steps, form: EffectForm::Text });
+        parts.action.tool = "tf".into();
+        parts.action.verb = verb.into();
+        w.policy.command = Command::new(parts).unwrap();
+        let it = w.received("a");
+        let id = it.id();
+        let Ruling::Pending(pending) = it.decide(&w.policy, &w.facts(), &[]) else { panic!("not pending") };
+        let plan = Some(Digest::of(b"plan"));
+        let effect = World::effect(id, "uid-1").with_plan(plan).seal(&w.worker);
+        let asked = pending.with_effect(Some(&effect), &w.verifier, NOW).unwrap();
+        let ballots = ["bob", "cho"].map(|who| w.ballot(&asked, who, Vote::Approve)).to_vec();
+        let Tally::Cleared(cleared) = asked.tally(&ballots, &w.verifier, &w.facts()) else { panic!("not cleared") };
+        let job = cleared.into_job(&w.gateway, NOW.plus(Duration::from_mins(5)));
+        let open = job.open_job(&w.verifier, id, NOW).unwrap();
+        let checked = open.decide_again(&w.policy, &w.facts(), &ballots, Some(&effect), &w.verifier, POOL).unwrap();
+        let Checked::Compare(undrifted) = checked else { panic!("must compare") };
+        let look = undrifted.look_again();
+        assert_eq!((look.credential(), look.plan()), (CredentialClass::Preview, plan));
+        let warrant = undrifted.compare(&World::effect(id, "uid-1").with_plan(plan)).unwrap();
+        assert_eq!((warrant.credential(), warrant.plan()), (want, plan), "{verb}");
+    }
 }

@@ -130,6 +130,7 @@ pub(crate) fn allowance(quorum: &str) -> Allowance {
             expires: Duration::from_mins(15),
         }],
         confirmation: Confirmation::NotNeeded,
+        budgets: vec![],
     }
 }
 

@@ -21,8 +21,8 @@ pub(super) enum FetchError {
     /// The catalog changed meanwhile.
     #[error("the catalog does not know the repository any more")]
     Unknown,
-    /// Its token is not kept in a file.
-    #[error("the repository's credential is not a file")]
+    /// Its token or its authority is not kept in a file.
+    #[error("the repository's credential or authority is not a file")]
     Credential,
     /// The process ends.
     #[error("nothing is fetched any more")]
@@ -48,6 +48,7 @@ pub(super) enum FetchError {
 pub(super) async fn fetch(repository: &Repository, source: &Source) -> Result<String, FetchError> {
     let repository = countersign_git::Repository {
         credential: repository.credential.as_ref().map(path).transpose()?,
+        authorities: repository.ca.as_ref().map(path).transpose()?,
         limits: Limits { deadline: DEADLINE, ..Limits::default() },
         ..countersign_git::Repository::at(&repository.address)
     };

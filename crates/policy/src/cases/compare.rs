@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 /// How they differ, one sentence each.
 pub(super) fn differences(want: &Want, got: &Answer) -> Vec<String> {
     let rules = got.deciders().map(str::to_owned).collect();
+    let budgets = got.counters().map(str::to_owned).collect();
     let quorums = got.quorums().into_iter().map(|(_, quorum)| quorum.to_string()).collect();
     let action = got.command.as_ref().map(Command::action);
     let resources = action.map(|action| action.resources.iter().map(ToString::to_string).collect());
@@ -24,6 +25,7 @@ pub(super) fn differences(want: &Want, got: &Answer) -> Vec<String> {
         ),
         ("rule", want.rules.as_ref().map(list), Some(list(&rules))),
         ("quorum", want.quorums.as_ref().map(list), Some(list(&quorums))),
+        ("budget", want.budgets.as_ref().map(list), Some(list(&budgets))),
         ("sensitivity", want.sensitivity.map(|it| it.to_string()), got.sensitivity.map(|it| it.to_string())),
         ("reversibility", want.reversibility.map(|it| it.to_string()), got.reversibility.map(|it| it.to_string())),
         ("env", want.env.clone(), scope.and_then(|scope| scope.env.clone())),

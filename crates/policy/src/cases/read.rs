@@ -7,6 +7,7 @@ use crate::problems::{Mark, ProblemCode};
 use crate::reader::{Fields, Reader};
 use crate::selector::TIERS;
 use crate::yaml::{Node, Value};
+use countersign_core::channel::Channel;
 use countersign_core::principal::{Principal, Standing, SubjectId};
 use countersign_core::refusal::Code;
 use countersign_core::tier::{Reversibility, Sensitivity, Tier};
@@ -30,6 +31,7 @@ pub(super) struct Want {
     pub(super) refusal: Option<Code>,
     pub(super) rules: Option<BTreeSet<String>>,
     pub(super) quorums: Option<BTreeSet<String>>,
+    pub(super) budgets: Option<BTreeSet<String>>,
     pub(super) sensitivity: Option<Sensitivity>,
     pub(super) reversibility: Option<Reversibility>,
     pub(super) env: Option<String>,
@@ -56,16 +58,17 @@ const REVERSIBILITIES: [(&str, Reversibility); 3] = [
 ];
 
 /// The keys of a case.
-pub const KEYS: [&str; 10] =
-    ["note", "groups", "subject", "standing", "text", "texts", "attachment", "channel", "now", "want"];
+pub const KEYS: [&str; 11] =
+    ["note", "groups", "subject", "standing", "text", "texts", "attachment", "channel", "private", "now", "want"];
 
 /// The keys of `want`.
-pub const WANT_KEYS: [&str; 13] = [
+pub const WANT_KEYS: [&str; 14] = [
     "decision",
     "tier",
     "refusal",
     "rule",
     "quorum",
+    "budget",
     "sensitivity",
     "reversibility",
     "env",
@@ -108,7 +111,7 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Vec<Case>> {
     };
     let now = fields.of("now").map(|node| reader.instant(node, "`now`"));
     let want = reader.required(&fields, "want", "a case")?;
-    let channel = fields.of("channel").map(|node| reader.name(node, "`channel`"));
+    let channel = channel(reader, &fields)?;
     let first = Case {
         at: item.at,
         asker: Asker {
@@ -119,7 +122,7 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Vec<Case>> {
                 standing: standing.map_or(Some(Standing::Active), |read| read)?,
                 known_by: "case".to_owned(),
             },
-            channel: channel.map_or(Some(None), |read| read.map(|name| Some(name.to_owned())))?,
+            channel,
             attachment: fields
                 .of("attachment")
                 .map_or(Some(None), |node| typed(reader, node, "`attachment`").map(Some))?,
@@ -130,6 +133,23 @@ fn case(reader: &mut Reader<'_>, item: &Node) -> Option<Vec<Case>> {
         note,
     };
     Some(texts.into_iter().map(|(at, text)| Case { at, text, ..first.clone() }).collect())
+}
+
+/// Where it is typed; `None` is a mistake. A channel is not known to be private unless the case says so.
+#[expect(clippy::option_option, reason = "no channel, and one that could not be read, are two answers")]
+fn channel(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Option<Channel>> {
+    let private = match fields.of("private") {
+        Some(node) => reader.boolean(node, "`private`")?,
+        None => false,
+    };
+    let Some(node) = fields.of("channel") else {
+        if let Some(node) = fields.of("private") {
+            reader.note(node.at, ProblemCode::Missing, "`private` is about a `channel`");
+        }
+        return Some(None);
+    };
+    let id = reader.name(node, "`channel`")?;
+    Some(Some(if private { Channel::private(id) } else { Channel::named(id) }))
 }
 
 fn subject(reader: &mut Reader<'_>, node: &Node) -> Option<SubjectId> {
@@ -196,6 +216,7 @@ fn want_of(reader: &mut Reader<'_>, node: &Node) -> Option<Want> {
     };
     want.rules = texts("rule");
     want.quorums = texts("quorum");
+    want.budgets = texts("budget");
     want.resources = texts("resource");
     Some(want)
 }

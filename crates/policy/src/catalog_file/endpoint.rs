@@ -18,7 +18,7 @@ pub(super) fn own_or_stand_in(reader: &mut Reader<'_>, node: &Node, of: &str) ->
     }
 }
 
-fn is_stand_in(text: &str) -> bool {
+pub(super) fn is_stand_in(text: &str) -> bool {
     let place = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
     let place: Option<SocketAddr> = place.and_then(|place| place.parse().ok());
     place.is_some_and(|place| match place.ip() {

@@ -4,7 +4,8 @@
 //! rolled out is a tag or digest of its one image repository.
 
 use super::place::{self, Entry, Ground, label_of, owners, pool};
-use crate::catalog::{Cluster, Place, Rollout, Service};
+use super::provenance::{is_unchecked, provenance, registry, run};
+use crate::catalog::{Attestations, Catalog, Cluster, Place, Provenance, Registry, Rollout, Service, WorkflowRun};
 use crate::problems::ProblemCode;
 use crate::reader::Reader;
 use crate::yaml::{Key, Node};
@@ -18,13 +19,21 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn services(
     reader: &mut Reader<'_>,
     node: &Node,
-    clusters: &BTreeMap<String, Cluster>,
+    catalog: &Catalog,
     ground: Ground<'_>,
 ) -> BTreeMap<String, Service> {
-    let keys = ["image", "versions", "environments"];
+    let keys = ["image", "registry", "source", "run", "provenance", "versions", "environments"];
     place::entries(reader, node, "services", ("a service", &keys), |reader, entry| {
-        service(reader, entry, clusters, ground)
+        service(reader, entry, catalog, ground)
     })
+}
+
+/// Where the image comes from, and how that is known.
+struct Origin {
+    registry: Registry,
+    source: Option<String>,
+    run: Option<WorkflowRun>,
+    provenance: Option<Provenance>,
 }
 
 /// What the environments of a service have in common.
@@ -34,12 +43,7 @@ struct Common {
     isolation: Isolation,
 }
 
-fn service(
-    reader: &mut Reader<'_>,
-    entry: &Entry<'_>,
-    clusters: &BTreeMap<String, Cluster>,
-    ground: Ground<'_>,
-) -> Option<Service> {
+fn service(reader: &mut Reader<'_>, entry: &Entry<'_>, catalog: &Catalog, ground: Ground<'_>) -> Option<Service> {
     if let Some(node) = entry.fields.of("env") {
         let hint = "write `environments: { dev: { cluster: dev } }`";
         reader.note_with_hint(node.at, ProblemCode::UnknownKey, "a service has several `environments`, no `env`", hint);
@@ -53,13 +57,14 @@ fn service(
     let pool = pool(reader, &entry.fields, entry.what);
     let image = entry.required(reader, "image").and_then(|node| image(reader, node));
     let versions = entry.fields.of("versions").and_then(|node| versions(reader, node));
+    let origin = origin(reader, entry, catalog);
     let environments = entry.required(reader, "environments");
     let common = Common { owners, pool: pool?, isolation };
     let mut found = BTreeMap::new();
     if let Some(node) = environments {
         for (key, item) in reader.map(node, "`environments`").unwrap_or_default() {
             place::exists(reader, key.at, &key.text, "environment", ground.environments);
-            if let Some(rollout) = rollout(reader, entry.name, (key, item), clusters, &common) {
+            if let Some(rollout) = rollout(reader, entry.name, (key, item), &catalog.clusters, &common) {
                 found.insert(key.text.clone(), rollout);
             }
         }
@@ -67,8 +72,49 @@ fn service(
             reader.note(node.at, ProblemCode::Empty, "a service runs in an environment");
         }
     }
-    let grammar = vocabulary::Service { environments: found.keys().cloned().collect(), versions };
-    Some(Service { image: image?, grammar, environments: found })
+    let Origin { registry, source, run, provenance } = origin?;
+    let grammar = vocabulary::Service { environments: found.keys().cloned().collect(), versions, runs: run.is_some() };
+    Some(Service { image: image?, registry, source, run, provenance, grammar, environments: found })
+}
+
+fn origin(reader: &mut Reader<'_>, entry: &Entry<'_>, catalog: &Catalog) -> Option<Origin> {
+    let registry = match entry.fields.of("registry") {
+        Some(node) => registry(reader, node),
+        None => Some(Registry::default()),
+    };
+    let source = match entry.fields.of("source") {
+        Some(node) => Some(source(reader, node, catalog)?),
+        None => None,
+    };
+    let run = match entry.fields.of("run") {
+        Some(node) => Some((node.at, run(reader, node)?)),
+        None => None,
+    };
+    let node = entry.required(reader, "provenance")?;
+    let provenance = if is_unchecked(node) { None } else { Some(provenance(reader, node)?) };
+    let hint = "write `source: NAME`, an entry of `repositories` with `github`";
+    if let (Some((at, _)), None) = (&run, &source) {
+        reader.note_with_hint(*at, ProblemCode::Missing, "`run` needs `source`, whose runs are meant", hint);
+    }
+    let at_github = provenance.as_ref().is_some_and(|it| it.attestations == Attestations::Github);
+    if at_github && source.is_none() {
+        let hint = format!("{hint}; or `attestations: registry`");
+        let message = "attestations at GitHub need `source`, which keeps them";
+        reader.note_with_hint(node.at, ProblemCode::Missing, message, hint);
+    }
+    Some(Origin { registry: registry?, source, run: run.map(|(_, run)| run), provenance })
+}
+
+/// The repository a service is built from; GitHub tells its commits, runs and attestations.
+fn source(reader: &mut Reader<'_>, node: &Node, catalog: &Catalog) -> Option<String> {
+    let name = reader.name(node, "the name of a repository")?;
+    place::exists(reader, node.at, name, "repository", &catalog.repositories);
+    if catalog.repositories.get(name).is_some_and(|it| it.github.is_none()) {
+        let message = format!("repository `{name}` has no `github`, which tells what was built from it");
+        let hint = format!("write `github: {{ repository: owner/name }}` at `{name}`");
+        reader.note_with_hint(node.at, ProblemCode::Missing, message, hint);
+    }
+    Some(name.to_owned())
 }
 
 fn rollout(

@@ -3,8 +3,10 @@
 //! **Invariant:** a stack names a repository that is catalogued and a folder inside of it.
 
 use super::credentials::{self, credentials_that_look};
+use super::github::github;
+use super::hosts::hosts;
 use super::place::{self, Entry, Ground, label, reference};
-use crate::catalog::{Repository, Stack};
+use crate::catalog::{Repository, Review, Stack};
 use crate::problems::ProblemCode;
 use crate::reader::Reader;
 use crate::yaml::Node;
@@ -24,10 +26,18 @@ pub(super) fn repositories(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<Str
 }
 
 fn repository(reader: &mut Reader<'_>, node: &Node) -> Option<Repository> {
-    let fields = reader.fields(node, "a repository", &["address", "credential"], &[])?;
+    let fields = reader.fields(node, "a repository", &["address", "credential", "ca", "github"], &[])?;
     let address = reader.required(&fields, "address", "a repository").and_then(|node| url(reader, node));
     let credential = fields.of("credential").and_then(|node| reference(reader, node));
-    Some(Repository { address: address?, credential })
+    let ca = fields.of("ca").and_then(|node| reference(reader, node));
+    if let Some(node) = fields.of("ca").filter(|_| address.as_deref().is_some_and(|it| it.starts_with("file:"))) {
+        reader.note_with_hint(node.at, ProblemCode::UnknownKey, "a folder has no `ca`", "take it away");
+    }
+    let github = match fields.of("github") {
+        Some(node) => Some(github(reader, node)?),
+        None => None,
+    };
+    Some(Repository { address: address?, credential, ca, github })
 }
 
 /// An https URL with a path, or a folder of the host; other schemes let git start programs.
@@ -47,7 +57,7 @@ fn url(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 }
 
 /// A relative path that stays where it begins.
-fn inside(path: &str) -> bool {
+pub(super) fn inside(path: &str) -> bool {
     path.split('/').all(|part| !part.is_empty() && !part.starts_with(['.', '-']))
 }
 
@@ -57,11 +67,13 @@ pub(super) fn stacks(
     repositories: &BTreeMap<String, Repository>,
     ground: Ground<'_>,
 ) -> BTreeMap<String, Stack> {
-    let keys = ["repository", "branch", "folder", "credentials"];
+    let keys = ["repository", "branch", "folder", "hosts", "review", "credentials"];
     place::entries(reader, node, "stacks", ("a stack", &keys), |reader, entry| {
         stack(reader, entry, repositories, ground)
     })
 }
+
+const REVIEW: [(&str, Review); 2] = [("required", Review::Required), ("none", Review::None)];
 
 fn stack(
     reader: &mut Reader<'_>,
@@ -77,10 +89,16 @@ fn stack(
     });
     let branch = entry.required(reader, "branch").and_then(|node| path(reader, node, "`branch`"));
     let folder = entry.required(reader, "folder").and_then(|node| path(reader, node, "`folder`"));
+    let hosts = entry.fields.of("hosts").map_or_else(Vec::new, |node| hosts(reader, node));
+    let review = match entry.fields.of("review") {
+        Some(node) => reader.word(node, "kind of review", &REVIEW),
+        None => Some(Review::Required),
+    };
     let credentials = credentials_that_look(reader, entry, credentials::STACK);
     let place = place?;
     let grammar = vocabulary::Stack { env: place.env.clone(), branch: branch? };
-    Some(Stack { place, repository: repository?.to_owned(), folder: folder?, grammar, credentials: credentials? })
+    let (repository, folder) = (repository?.to_owned(), folder?);
+    Some(Stack { place, repository, folder, hosts, review: review?, grammar, credentials: credentials? })
 }
 
 fn path(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {

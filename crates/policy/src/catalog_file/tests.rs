@@ -160,7 +160,7 @@ fn a_stack_is_a_folder_of_a_repository_that_is_catalogued() {
 }
 
 fn service(what: &str) -> String {
-    format!("{CLUSTER}services:\n  shop: {{ owners: [a], pool: main, {what} }}\n")
+    format!("{CLUSTER}services:\n  shop: {{ owners: [a], pool: main, {what}, provenance: none }}\n")
 }
 
 #[test]
@@ -346,4 +346,207 @@ fn p35_what_looks_is_never_what_writes_however_it_is_had() {
     );
     let problems = load(&minted).map(|_| ()).unwrap_err();
     assert_eq!(problems.all()[0].message(), "`read` has the credential of `change`", "it can mint it");
+}
+
+fn repository(what: &str) -> String {
+    format!("repositories:\n  infra: {{ {what} }}\n")
+}
+
+#[test]
+fn a_repository_says_who_knows_what_was_merged() {
+    let text = repository(
+        "address: \"https://git.example.com/a/b.git\", ca: \"file:/ca.pem\", github: { repository: Platform/infra.tf }",
+    );
+    let catalog = catalog(&text);
+    let one = &catalog.repositories()["infra"];
+    assert_eq!(one.ca, Some(Reference::File("/ca.pem".into())));
+    let github = one.github.as_ref().unwrap();
+    assert_eq!((github.repository.as_str(), github.address.as_str()), ("Platform/infra.tf", "https://api.github.com"));
+    assert!(github.checks.is_empty() && github.credential.is_none() && github.ca.is_none());
+
+    let with =
+        |github: &str| repository(&format!("address: \"https://git.example.com/b.git\", github: {{ {github} }}"));
+    let text = with(
+        "repository: a/b, credential: \"file:/t\", ca: \"file:/ca\", address: \"http://127.0.0.1:9\", checks: [\"build / all (x)\", plan]",
+    );
+    let catalog = self::catalog(&text);
+    let github = catalog.repositories()["infra"].github.as_ref().unwrap();
+    assert_eq!(github.checks.iter().map(String::as_str).collect::<Vec<_>>(), ["build / all (x)", "plan"]);
+    for address in ["https://git.example.com/api/v3", "https://git.example.com:8443/api/v3/", "https://api.github.com"]
+    {
+        self::catalog(&with(&format!("repository: a/b, address: \"{address}\"")));
+    }
+}
+
+#[test]
+fn the_mistakes_of_a_repository() {
+    wrong(
+        &repository(
+            "address: \"file:///srv/git\", ca: \"file:/ca\", github: { repo: a/b, credential: hunter2, checks: [] }",
+        ),
+        &[
+            "4:44 a folder has no `ca`",
+            "4:64 `github` needs `repository`",
+            "4:66 `github` has no key `repo`",
+            "4:89 a reference is `file:/absolute/path` or `env:NAME`; a secret itself never stands in a file",
+            "4:106 `checks` is an empty list",
+        ],
+    );
+    let with =
+        |github: &str| repository(&format!("address: \"https://git.example.com/b.git\", github: {{ {github} }}"));
+    for name in ["infra", "a/b/c", "a/..", "a_b/c", "a/b.git", "https://github.com/a/b", "a/"] {
+        wrong(&with(&format!("repository: \"{name}\"")), &[&format!("4:76 `{name}` is not a repository on GitHub")]);
+    }
+    for address in ["http://git.example.com", "http://127.0.0.1", "https://u@h", "https://h/../x", "https://", "h"] {
+        let said = format!("4:90 `{address}` is not the address of the API of GitHub");
+        wrong(&with(&format!("repository: a/b, address: \"{address}\"")), &[&said]);
+    }
+}
+
+#[test]
+fn a_stack_connects_to_what_is_written_out() {
+    use crate::catalog::Review;
+    let with = |what: &str| stack(&format!("repository: infra, branch: main, folder: a, {what}"));
+    let one = catalog(&with(
+        "review: none, hosts: [\"s3.eu-west-1.amazonaws.com:443\", \"10.1.2.3:8443\", \"http://127.0.0.1:5000\"]",
+    ));
+    assert_eq!(one.stacks()["net"].review, Review::None);
+    assert_eq!(one.stacks()["net"].hosts.len(), 3);
+    let one = catalog(&stack("repository: infra, branch: main, folder: a"));
+    assert_eq!((one.stacks()["net"].review, one.stacks()["net"].hosts.len()), (Review::Required, 0));
+
+    wrong(&with("review: nobody"), &["5:129 no kind of review `nobody`"]);
+    wrong(&with("hosts: []"), &["5:128 `hosts` is an empty list"]);
+    for host in [
+        "s3.amazonaws.com",
+        "*.amazonaws.com:443",
+        "https://s3.amazonaws.com:443",
+        "s3.amazonaws.com:443/x",
+        "s3.amazonaws.com:0",
+        "s3.amazonaws.com:+443",
+        "s3.amazonaws.com:99999",
+        "S3.amazonaws.com:443",
+        "localhost:443",
+        "127.0.0.1:80",
+        "[::1]:80",
+        "0x7f.1:80",
+        "127.1:80",
+        "http://10.0.0.1:80",
+        "a..b:443",
+        "user@a.b:443",
+    ] {
+        let said = format!("5:128 `{host}` is not a host with its port");
+        wrong(&with(&format!("hosts: \"{host}\"")), &[&said]);
+    }
+    for host in ["169.254.169.254:80", "[fe80::1]:80", "[fd00:ec2::254]:80", "[::ffff:169.254.169.254]:80"] {
+        let said = format!("5:128 `{host}` is where a machine is told who it is");
+        wrong(&with(&format!("hosts: \"{host}\"")), &[&said]);
+    }
+}
+
+/// A service with a source, and this besides.
+fn built(what: &str) -> String {
+    let infra = "repositories: { app: { address: \"https://g/a\", github: { repository: a/b } }, old: { address: \"https://g/b\" } }\n";
+    let image = "image: r.example.com/x, environments: { dev: { cluster: dev } }";
+    format!("{infra}{CLUSTER}services:\n  shop:\n    {{ owners: [a], pool: main, {image}, {what} }}\n")
+}
+
+#[test]
+fn a_service_says_who_must_have_built_it() {
+    use crate::catalog::Attestations;
+    let text = built(
+        "source: app, run: { workflow: release.yml, artifact: image }, provenance: { repository: a/b, workflow: .github/workflows/release.yml, refs: [\"refs/heads/main\", \"refs/tags/*\"] }",
+    );
+    let one = &catalog(&text);
+    let service = &one.services()["shop"];
+    let provenance = service.provenance.as_ref().unwrap();
+    assert_eq!(provenance.issuer, "https://token.actions.githubusercontent.com");
+    assert_eq!((provenance.attestations, provenance.refs.len()), (Attestations::Github, 2));
+    assert_eq!(service.source.as_deref(), Some("app"));
+    assert_eq!(service.run.as_ref().unwrap().artifact, "image");
+    assert!(one.vocabulary().services["shop"].runs);
+
+    let text = built(
+        "registry: { credential: \"file:/c\", ca: \"file:/ca\", address: \"http://127.0.0.1:5000\" }, provenance: { repository: a/b, workflow: .github/workflows/r.yaml, refs: refs/heads/main, attestations: registry, issuer: \"https://g.example.com/_services/token\", trusted_root: \"file:/root.json\" }",
+    );
+    let one = &catalog(&text);
+    let service = &one.services()["shop"];
+    assert_eq!(service.registry.address.as_deref(), Some("http://127.0.0.1:5000"));
+    assert_eq!(service.provenance.as_ref().unwrap().attestations, Attestations::Registry);
+    assert!(!one.vocabulary().services["shop"].runs);
+    assert!(catalog(&built("provenance: none")).services()["shop"].provenance.is_none());
+}
+
+#[test]
+fn the_mistakes_of_where_a_service_comes_from() {
+    let missing =
+        service("image: r.example.com/x, environments: { dev: { cluster: dev } }").replace(", provenance: none", "");
+    wrong(&missing, &["5:9 a service needs `provenance`"]);
+    for odd in ["nine", "true", "[none]", "\"\""] {
+        wrong(&built(&format!("provenance: {odd}")), &["7:109 `provenance` is `none` or a map of keys"]);
+    }
+    wrong(
+        &built("provenance: { repository: app, workflow: release.yml, refs: [], attestations: githb, isuer: x }"),
+        &[
+            "7:123 `app` is not a repository on GitHub",
+            "7:138 `release.yml` is not the file of a workflow",
+            "7:157 `refs` is an empty list",
+            "7:175 no keeper of attestations `githb`",
+            "7:182 `provenance` has no key `isuer`",
+        ],
+    );
+    wrong(
+        &built("provenance: none, source: ap, run: { workflow: .github/workflows/r.yml, artifact: a b }"),
+        &[
+            "7:123 no repository `ap`",
+            "7:144 `.github/workflows/r.yml` is not the file of a workflow",
+            "7:179 the name of an artifact holds ` `",
+        ],
+    );
+    wrong(
+        &built("provenance: none, source: old"),
+        &["7:123 repository `old` has no `github`, which tells what was built from it"],
+    );
+    wrong(
+        &built("provenance: none, run: { workflow: r.yml, artifact: a }"),
+        &["7:120 `run` needs `source`, whose runs are meant"],
+    );
+    let checked = "repository: a/b, workflow: .github/workflows/r.yml";
+    wrong(
+        &built(&format!("provenance: {{ {checked}, refs: refs/heads/main }}")),
+        &["7:109 attestations at GitHub need `source`, which keeps them"],
+    );
+    wrong(
+        &built("provenance: none, registry: { address: \"http://r.example.com\", credential: me:secret }"),
+        &[
+            "7:136 `http://r.example.com` is not the address of a registry",
+            "7:172 a reference is `file:/absolute/path` or `env:NAME`; a secret itself never stands in a file",
+        ],
+    );
+}
+
+/// What a pull request builds was merged by nobody.
+#[test]
+fn an_image_is_built_from_a_branch_or_a_tag() {
+    let of = |one: &str| {
+        built(&format!(
+            "source: app, provenance: {{ repository: a/b, workflow: .github/workflows/r.yml, refs: \"{one}\" }}"
+        ))
+    };
+    for good in ["refs/heads/main", "refs/heads/release/*", "refs/tags/v*", "refs/tags/*"] {
+        catalog(&of(good));
+    }
+    for bad in [
+        "main",
+        "refs/*",
+        "refs/*/*/merge",
+        "refs/pull/*/merge",
+        "*",
+        "refs/heads/",
+        "refs/heads/**",
+        "refs/heads/a..b",
+        "refs/tags/[v]*",
+    ] {
+        wrong(&of(bad), &[&format!("7:182 `{bad}` is not the ref of a branch or a tag")]);
+    }
 }

@@ -99,7 +99,10 @@ fn of_rules(rbac: &Rbac) -> impl Iterator<Item = &Selector> {
     let protected = rbac.protected.iter().map(|one| &one.selector);
     let approvals = rbac.approvals.iter().map(|one| &one.selector);
     let freezes = rbac.freezes.iter().map(|one| &one.selector);
-    permissions.chain(bindings).chain(denies).chain(protected).chain(approvals).chain(freezes)
+    let budgets = rbac.budgets.iter().map(|one| &one.selector);
+    let channels = rbac.channels.iter().map(|one| &one.only);
+    let rights = permissions.chain(bindings).chain(denies).chain(protected);
+    rights.chain(approvals).chain(freezes).chain(budgets).chain(channels)
 }
 
 /// The targets of a catalog; a service has one for each of its environments.

@@ -5,6 +5,7 @@
 use crate::answer::{Answer, Decision};
 use crate::policy::Policy;
 use countersign_core::action::Scope;
+use countersign_core::budget::Per;
 use countersign_core::refusal::{Code, Refusal};
 use countersign_core::tier::{Isolation, Sensitivity, Tier};
 use std::collections::BTreeSet;
@@ -21,6 +22,8 @@ pub(crate) struct Outcome {
     sensitivity: Option<Sensitivity>,
     lasts: Option<Duration>,
     reason: bool,
+    /// How often, of each budget.
+    budgets: BTreeSet<(u32, Per)>,
     pool: Option<String>,
     isolation: Option<Isolation>,
     /// Where, of a line whose place the catalog decides.
@@ -66,6 +69,7 @@ impl Outcome {
             tier: answer.tier.filter(|_| !answer.is_denied()),
             sensitivity: answer.sensitivity.filter(|_| !answer.is_denied()),
             lasts: answer.lasts,
+            budgets: answer.budgets.iter().map(|budget| (budget.units, budget.per)).collect(),
             pool: answer.pool.clone(),
             isolation: answer.isolation,
             scope: None,
@@ -101,6 +105,7 @@ impl Outcome {
         differs(self.tier != other.tier, format!("as {}", or_none(self.tier)));
         differs(self.sensitivity != other.sensitivity, format!("output {}", or_none(self.sensitivity)));
         differs(self.lasts != other.lasts, self.lasts.map_or_else(String::new, within));
+        differs(self.budgets != other.budgets, counted(&self.budgets));
         differs(self.pool != other.pool, format!("by pool {}", or_none(self.pool.as_ref())));
         differs(self.isolation != other.isolation, format!("isolation {}", or_none(self.isolation)));
         differs(self.scope != other.scope, place(self.scope.as_ref()));
@@ -115,6 +120,11 @@ fn or_none(value: Option<impl fmt::Display>) -> String {
 fn within(lasts: Duration) -> String {
     let seconds = lasts.as_secs();
     if seconds.is_multiple_of(60) { format!("within {} min", seconds / 60) } else { format!("within {seconds} s") }
+}
+
+fn counted(budgets: &BTreeSet<(u32, Per)>) -> String {
+    let told: Vec<String> = budgets.iter().map(|(units, per)| format!("{units} a {}", per.as_str())).collect();
+    if told.is_empty() { "as often as wanted".to_owned() } else { format!("at most {}", told.join(" and ")) }
 }
 
 fn place(scope: Option<&Scope>) -> String {

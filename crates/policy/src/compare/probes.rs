@@ -8,10 +8,11 @@ use super::outcome::Outcome;
 use super::resources;
 use crate::answer::{Asker, USUAL_TIME, ask, decide};
 use crate::policy::Policy;
+use countersign_core::channel::Channel;
 use countersign_core::command::Command;
 use countersign_core::tier::{Mode, Sensitivity, Tier};
 use countersign_core::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One question, to be asked for every class of people.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub(super) struct Probe {
     pub(super) about: About,
     question: Question,
     now: Timestamp,
+    channel: Option<Channel>,
 }
 
 /// In what a probe is not the usual one.
@@ -33,7 +35,7 @@ pub(super) struct Probe {
 pub(super) struct About {
     /// A resource, or how many.
     pub(super) resource: Option<String>,
-    /// A time.
+    /// A time, or a channel.
     pub(super) when: Option<String>,
     /// Shown first instead of applied.
     pub(super) preview: bool,
@@ -56,7 +58,7 @@ enum Question {
 
 impl Probe {
     pub(super) fn ask(&self, policy: &Policy, asker: &Asker) -> Outcome {
-        let asker = Asker { now: self.now, ..asker.clone() };
+        let asker = Asker { now: self.now, channel: self.channel.clone(), ..asker.clone() };
         match &self.question {
             Question::Made(command) => Outcome::of(policy, &decide(policy, &asker, command)),
             Question::Typed(text) => {
@@ -73,6 +75,7 @@ pub(super) fn probes(policies: [&Policy; 2]) -> Vec<Probe> {
     let all: BTreeSet<Target> = policies.iter().flat_map(|policy| targets(policy.vocabulary())).collect();
     let acts = acts(policies);
     let edges = edges(policies);
+    let channels = channels(policies);
     let mut found = Vec::new();
     for target in &all {
         for act in acts.iter().filter(|act| act.tool == target.tool) {
@@ -82,9 +85,19 @@ pub(super) fn probes(policies: [&Policy; 2]) -> Vec<Probe> {
                 let usual = resources::of(target, std::iter::empty(), &BTreeSet::new()).into_iter().next()?;
                 made(act, target, usual.resources, about, *now)
             }));
+            found.extend(channels.iter().filter_map(|(told, channel)| {
+                let about = About { when: Some(told.clone()), ..About::default() };
+                let usual = resources::of(target, std::iter::empty(), &BTreeSet::new()).into_iter().next()?;
+                let probe = made(act, target, usual.resources, about, quiet)?;
+                Some(Probe { channel: Some(channel.clone()), ..probe })
+            }));
         }
     }
     found.extend(typed(policies, quiet));
+    found.extend(channels.into_iter().map(|(told, channel)| {
+        let about = About { when: Some(told), ..About::default() };
+        Probe { about, channel: Some(channel), ..line("kubectl".to_owned(), "kubectl get pods".to_owned(), quiet) }
+    }));
     found
 }
 
@@ -122,6 +135,7 @@ fn made(
         about,
         question: Question::Made(Box::new(command)),
         now,
+        channel: None,
     })
 }
 
@@ -139,7 +153,11 @@ fn typed(policies: [&Policy; 2], now: Timestamp) -> Vec<Probe> {
             lines.insert(("kubectl".to_owned(), format!("kubectl get {} a -o yaml", kind.plural)));
         }
     }
-    let probes = lines.into_iter().map(|(tool, text)| Probe {
+    lines.into_iter().map(|(tool, text)| line(tool, text, now)).collect()
+}
+
+fn line(tool: String, text: String, now: Timestamp) -> Probe {
+    Probe {
         what: text.clone(),
         tier: None,
         tool,
@@ -148,8 +166,22 @@ fn typed(policies: [&Policy; 2], now: Timestamp) -> Vec<Probe> {
         about: About::default(),
         question: Question::Typed(text),
         now,
-    });
-    probes.collect()
+        channel: None,
+    }
+}
+
+/// Every channel that a rule or the catalog of either knows, as it is and as a private one.
+fn channels(policies: [&Policy; 2]) -> BTreeMap<String, Channel> {
+    let of = |policy: &Policy| {
+        let rules = policy.rbac.channels.iter().flat_map(|rule| rule.channels.iter().cloned());
+        rules.chain(policy.vocabulary().channel_clusters.keys().cloned()).collect::<Vec<_>>()
+    };
+    let ids: BTreeSet<String> = policies.into_iter().flat_map(of).collect();
+    let both = |id: String| {
+        let told = format!("in channel {id}");
+        [(format!("{told} while it is private"), Channel::private(id.clone())), (told, Channel::named(id))]
+    };
+    ids.into_iter().flat_map(both).collect()
 }
 
 /// Counts of objects around every threshold.

@@ -25,6 +25,8 @@ pub(super) fn without_target(notes: &mut Notes<'_>) {
     rules.extend(rbac.protected.iter().map(|rule| (rule.id.as_str(), &rule.selector)));
     rules.extend(rbac.approvals.iter().map(|rule| (rule.id.as_str(), &rule.selector)));
     rules.extend(rbac.freezes.iter().map(|rule| (rule.id.as_str(), &rule.selector)));
+    rules.extend(rbac.budgets.iter().map(|rule| (rule.is.rule.as_str(), &rule.selector)));
+    rules.extend(rbac.channels.iter().map(|rule| (rule.id.as_str(), &rule.only)));
     rules.extend(rbac.bindings.iter().map(|rule| (rule.id.as_str(), &rule.only)));
     let mut seen = BTreeSet::new();
     for permission in rbac.roles.values().flat_map(|role| &role.allow) {
@@ -89,6 +91,23 @@ fn unknown_verb(selector: &Selector) -> Option<&str> {
         return None;
     }
     verbs.iter().map(String::as_str).find(|verb| !selected.iter().any(|known| known.contains(verb)))
+}
+
+/// Channels whose default cluster is one that a rule about the channel does not take.
+pub(super) fn channels_that_mean_what_they_refuse(notes: &mut Notes<'_>) {
+    let (rbac, catalog) = (&notes.policy.rbac, &notes.policy.catalog);
+    for (channel, name) in &catalog.vocabulary.channel_clusters {
+        let Some(cluster) = catalog.clusters.get(name) else { continue };
+        let rules = rbac.channels.iter().filter(|rule| rule.channels.contains(channel));
+        for rule in rules.filter(|rule| !rule.only.env.has(&cluster.place.env)) {
+            let message = format!(
+                "`{}` does not take `{}`, and channel `{channel}` means cluster `{name}` there",
+                rule.id, cluster.place.env
+            );
+            let hint = "give the channel another cluster under `channels` of catalog.yaml, or none";
+            notes.warn(&rule.id, ProblemCode::Unreachable, message, hint);
+        }
+    }
 }
 
 /// Permissions that a denial takes away wherever they are given.

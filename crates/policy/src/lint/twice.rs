@@ -3,7 +3,7 @@
 use super::Notes;
 use super::reach::covers;
 use crate::problems::ProblemCode;
-use crate::rbac::{Approval, Binding, Deny, Permission, Rbac};
+use crate::rbac::{Approval, Binding, Budget, Channel, Deny, Permission, Rbac};
 
 /// Warns about the later of two rules when the earlier makes it needless, and the other way round.
 pub(super) fn said_twice(notes: &mut Notes<'_>) {
@@ -15,6 +15,8 @@ pub(super) fn said_twice(notes: &mut Notes<'_>) {
     found.extend(needless(&rbac.bindings, |one| one.id.as_str(), |wide, narrow| binds_more(rbac, wide, narrow)));
     found.extend(needless(&rbac.denies, |one| one.id.as_str(), denies_more));
     found.extend(needless(&rbac.approvals, |one| one.id.as_str(), asks_more));
+    found.extend(needless(&rbac.budgets, |one| one.is.rule.as_str(), counts_more));
+    found.extend(needless(&rbac.channels, |one| one.id.as_str(), narrows_more));
     found.sort();
     found.dedup();
     for (id, by) in found {
@@ -54,4 +56,19 @@ fn asks_more(wide: &Approval, narrow: &Approval) -> bool {
         && wide.expires <= narrow.expires
         && wide.reason == narrow.reason
         && covers(&wide.selector, &narrow.selector)
+}
+
+/// Whoever may do all of it so often may do a part of it no more often.
+fn counts_more(wide: &Budget, narrow: &Budget) -> bool {
+    wide.is.per == narrow.is.per
+        && wide.is.units <= narrow.is.units
+        && (wide.role.is_none() || wide.role == narrow.role)
+        && covers(&wide.selector, &narrow.selector)
+}
+
+/// Of two rules about a channel, the one that takes less says what the other does.
+fn narrows_more(strict: &Channel, lax: &Channel) -> bool {
+    lax.channels.is_subset(&strict.channels)
+        && (strict.is_private || !lax.is_private)
+        && covers(&lax.only, &strict.only)
 }

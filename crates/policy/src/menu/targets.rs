@@ -190,6 +190,7 @@ mod tests {
             stack prod: in prod; infra/stacks/prod, branch main
             service checkout: in dev, prod
             alerts main: in prod; silences of up to 24 h
+            repository checkout: github.com/example/checkout.git
             repository infra: git.example.com/platform/infra.git
             /count-lines: in dev; how many lines a report about the command's own process has (read)
             /disk-usage: in staging; how full the file systems are (read)
@@ -216,6 +217,7 @@ approvals:
                 "prod",
                 vec![
                     "cluster prod: in prod; namespace default if none is named",
+                    "repository checkout: github.com/example/checkout.git",
                     "repository infra: git.example.com/platform/infra.git",
                 ],
             ),

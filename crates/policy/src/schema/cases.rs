@@ -16,6 +16,7 @@ const CASE: &[Key] = &[
     may("texts", Shape::List(&Shape::Text), "Many lines of which the same must come."),
     may("attachment", Shape::Text, "The manifest that comes with it."),
     may("channel", Shape::Text, "The chat channel's id."),
+    may("private", Shape::Bool, "Whether the chat knows that the channel is private."),
     may("now", Shape::Instant, "When; a plain day in June if it is left away."),
     needs("want", Shape::Object(WANT), "What must come of it; what is left away is not compared."),
 ];
@@ -26,6 +27,7 @@ const WANT: &[Key] = &[
     may("refusal", Shape::Text, "The code of the refusal."),
     may("rule", Shape::Texts, "All rules that ask for agreement, or the one that refuses."),
     may("quorum", Shape::Texts, "All quorums that somebody must fill."),
+    may("budget", Shape::Texts, "All budgets of which it takes a unit; none for none."),
     may("sensitivity", Shape::Word(&["plain", "sensitive"]), "Whether output may hold secrets."),
     may("reversibility", Shape::Word(&["none-needed", "reversible", "irreversible"]), "Whether it can be taken back."),
     may("env", Shape::Text, "The environment."),

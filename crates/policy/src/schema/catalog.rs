@@ -6,7 +6,8 @@ pub(super) const FILE: &[Key] = &[
     needs("version", Shape::Version, "The version of the language."),
     needs("environments", Shape::Named(&Shape::Object(ENVIRONMENT)), "Where things run."),
     may("clusters", Shape::Named(&Shape::Object(CLUSTER)), "Kubernetes clusters, by the name that --context takes."),
-    may("default_cluster", Shape::Text, "The cluster meant when none is typed."),
+    may("default_cluster", Shape::Text, "The cluster meant when neither the command nor the channel names one."),
+    may("channels", Shape::Named(&Shape::Object(CHANNEL)), "What a chat channel means, by its id."),
     may("profiles", Shape::Named(&Shape::Object(PROFILE)), "AWS accounts, by the first word after /aws."),
     may("projects", Shape::Named(&Shape::Object(PROJECT)), "Google Cloud projects, by the first word after /gcloud."),
     may(
@@ -23,6 +24,8 @@ pub(super) const FILE: &[Key] = &[
     may("limits", Shape::Object(LIMITS), "Limits of one job."),
     may("commands", Shape::Named(&Shape::Object(COMMAND)), "Commands without code."),
 ];
+
+const CHANNEL: &[Key] = &[needs("cluster", Shape::Text, "The cluster meant when none is typed there.")];
 
 const ENVIRONMENT: &[Key] =
     &[may("production", Shape::Bool, "Whether changes need an approval, whatever rbac.yaml says.")];
@@ -118,7 +121,7 @@ const CLUSTER: &[Key] = &[
     POOL,
     ISOLATION,
     ADDRESS,
-    may("ca", Shape::Text, "Its certificate authority: file:/path."),
+    CA,
     may("namespace", Shape::Text, "The namespace meant when none is typed."),
     credentials!("cluster-credential", TOKEN_REQUEST, VAULT, IMPERSONATE),
 ];
@@ -147,7 +150,22 @@ const PROJECT: &[Key] = &[
 
 const ENDPOINT: Key = may("endpoint", Shape::Text, "Where its services are reached instead of at their own addresses.");
 
-const REPOSITORY: &[Key] = &[ADDRESS, may("credential", Shape::Text, "Reads it: file:/path or env:NAME.")];
+const CA: Key = may("ca", Shape::Text, "Its certificate authority: file:/path.");
+
+const REPOSITORY: &[Key] = &[
+    ADDRESS,
+    may("credential", Shape::Text, "Reads it: file:/path or env:NAME."),
+    CA,
+    may("github", Shape::Object(GITHUB), "Who knows what was merged and reviewed."),
+];
+
+const GITHUB: &[Key] = &[
+    needs("repository", Shape::Text, "owner/name."),
+    may("credential", Shape::Text, "A token that reads pull requests, checks, actions and attestations."),
+    may("address", Shape::Text, "Its API: https://api.github.com if absent."),
+    CA,
+    may("checks", Shape::Texts, "The checks that must be green; every one that ran, if absent."),
+];
 
 const STACK: &[Key] = &[
     ENV,
@@ -157,6 +175,8 @@ const STACK: &[Key] = &[
     needs("repository", Shape::Text, "Where it is kept."),
     needs("branch", Shape::Text, "The protected branch: what is on it was reviewed."),
     needs("folder", Shape::Text, "Its folder in the repository."),
+    may("hosts", Shape::Texts, "Where plan and apply may connect: host:port."),
+    may("review", Shape::Word(&["required", "none"]), "Whether an apply needs a merged, reviewed pull request."),
     credentials!("stack-credential", VAULT, ASSUME_ROLE, ACCESS_TOKEN),
 ];
 
@@ -166,8 +186,37 @@ const SERVICE: &[Key] = &[
     POOL,
     ISOLATION,
     needs("image", Shape::Text, "The image without its tag."),
+    may("registry", Shape::Object(REGISTRY), "How its registry is spoken to."),
+    may("source", Shape::Text, "The repository it is built from; one with github."),
+    may("run", Shape::Object(RUN), "Where the digest of a workflow run is found."),
+    needs(
+        "provenance",
+        Shape::Either(&[Shape::Word(&["none"]), Shape::Object(PROVENANCE)]),
+        "Who must have built it; `none` if that is not checked.",
+    ),
     may("versions", Shape::Text, "A regular expression of what is a release."),
     needs("environments", Shape::Named(&Shape::Object(ROLLOUT)), "Where it is rolled out to."),
+];
+
+const REGISTRY: &[Key] = &[
+    may("credential", Shape::Text, "user:password or a token that may pull: file:/path or env:NAME."),
+    CA,
+    may("address", Shape::Text, "Where it is reached instead of at the image's own host."),
+];
+
+const RUN: &[Key] = &[
+    needs("workflow", Shape::Text, "The file of the workflow: release.yml."),
+    needs("artifact", Shape::Text, "The artifact that holds the digest."),
+    may("hosts", Shape::Texts, "Where the forge keeps artifacts, if it is not github.com: host:port."),
+];
+
+const PROVENANCE: &[Key] = &[
+    needs("repository", Shape::Text, "Whose workflow built it: owner/name."),
+    needs("workflow", Shape::Text, "The workflow: .github/workflows/release.yml."),
+    needs("refs", Shape::Texts, "Built from these: refs/heads/main, refs/tags/*."),
+    may("attestations", Shape::Word(&["github", "registry"]), "Who keeps the attestations; github if absent."),
+    may("issuer", Shape::Text, "Who the workflow's identity is believed from; GitHub if absent."),
+    may("trusted_root", Shape::Text, "Sigstore's trusted root: file:/path; the public-good one if absent."),
 ];
 
 const ROLLOUT: &[Key] = &[
@@ -183,7 +232,7 @@ const ALERTMANAGER: &[Key] = &[
     POOL,
     ISOLATION,
     ADDRESS,
-    may("ca", Shape::Text, "Its certificate authority: file:/path."),
+    CA,
     needs("change_up_to", Shape::Duration, "A longer silence is destructive."),
     needs("longest", Shape::Duration, "A longer silence is refused."),
     needs(

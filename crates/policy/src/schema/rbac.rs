@@ -11,6 +11,8 @@ pub(super) const FILE: &[Key] = &[
     may("sensitive", Shape::Object(SENSITIVE), "Who agrees to output that may hold secrets."),
     may("approvals", Shape::List(&Shape::Object(APPROVAL)), "Who must agree; all rules that match apply together."),
     may("freezes", Shape::List(&Shape::Object(FREEZE)), "While one is on nothing changes."),
+    may("budgets", Shape::List(&Shape::Object(BUDGET)), "How often one person may have something run."),
+    may("channels", Shape::List(&Shape::Object(CHANNEL)), "What a channel takes; everything else is refused there."),
 ];
 
 const TOOL: Key = may("tool", Shape::Texts, "kubectl, aws, gcloud, tf, deploy, silence, the name of a command, or *.");
@@ -96,4 +98,32 @@ const FREEZE: &[Key] = &[
     needs("from", Shape::Instant, "Its first moment: 2026-12-20T00:00Z."),
     needs("to", Shape::Instant, "The first moment after it."),
     PASS,
+];
+
+const UNITS: Shape = Shape::Whole(1, 10_000);
+
+const BUDGET: &[Key] = &[
+    may("id", Shape::Text, "Names the rule; without it, what it is about does."),
+    WHY,
+    may("role", Shape::Text, "What this role permits, to whoever holds it."),
+    TOOL,
+    VERB,
+    TIERS,
+    ENV,
+    RESOURCE,
+    may("per_minute", UNITS, "As many in a minute."),
+    may("per_hour", UNITS, "As many in an hour."),
+    may("per_day", UNITS, "As many in a day of UTC."),
+];
+
+const CHANNEL: &[Key] = &[
+    may("id", Shape::Text, "Names the rule; without it, its channels do."),
+    WHY,
+    needs("channel", Shape::Texts, "The ids of channels."),
+    TOOL,
+    VERB,
+    TIERS,
+    ENV,
+    RESOURCE,
+    may("private", Shape::Word(&["required"]), "Nothing is taken unless the chat knows that the channel is private."),
 ];

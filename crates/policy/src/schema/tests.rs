@@ -20,8 +20,11 @@ fn of_schema(keys: &'static [Key], found: &mut BTreeSet<Keys>) {
         while let Shape::List(of) | Shape::Named(of) = shape {
             shape = *of;
         }
-        if let Shape::Object(keys) = shape {
-            of_schema(keys, found);
+        let either = if let Shape::Either(shapes) = shape { shapes } else { std::slice::from_ref(&shape) };
+        for shape in either {
+            if let Shape::Object(keys) = shape {
+                of_schema(keys, found);
+            }
         }
     }
 }
@@ -54,7 +57,8 @@ fn the_schema_of_rbac_knows_what_the_reader_knows() {
         "version: 1\n{ODD}: 1\nroles: {{ r: {{ {ODD}: 1, allow: [ {{ tool: '*', tier: read, {ODD}: 1 }} ] }} }}\n\
          bindings: [ {{ group: g, role: r, {ODD}: 1, only: {{ {ODD}: 1 }} }} ]\n\
          deny: [ {{ id: d, {ODD}: 1 }} ]\nprotected: [ {{ id: p, {ODD}: 1 }} ]\nsensitive: {{ {ODD}: 1 }}\n\
-         approvals: [ {{ id: a, {ODD}: 1 }} ]\nfreezes: [ {{ id: f, {ODD}: 1 }} ]\n"
+         approvals: [ {{ id: a, {ODD}: 1 }} ]\nfreezes: [ {{ id: f, {ODD}: 1 }} ]\n\
+         budgets: [ {{ {ODD}: 1 }} ]\nchannels: [ {{ {ODD}: 1 }} ]\n"
     );
     agree(rbac::FILE, &problems(&odd, CATALOG));
 }
@@ -75,11 +79,12 @@ fn the_schema_of_cases_knows_what_the_reader_knows() {
 #[test]
 fn the_schema_of_the_catalog_knows_what_the_reader_knows() {
     let odd = format!(
-        "version: 1\n{ODD}: 1\nenvironments: {{ dev: {{ {ODD}: 1 }} }}\n\
+        "version: 1\n{ODD}: 1\nenvironments: {{ dev: {{ {ODD}: 1 }} }}\nchannels: {{ C: {{ {ODD}: 1 }} }}\n\
          clusters: {{ c: {{ env: dev, {ODD}: 1, credentials: {{ {ODD}: 1 }} }} }}\n\
          profiles: {{ c: {{ {ODD}: 1 }} }}\nprojects: {{ c: {{ {ODD}: 1 }} }}\nstacks: {{ c: {{ {ODD}: 1 }} }}\n\
-         repositories: {{ c: {{ {ODD}: 1 }} }}\n\
-         services: {{ c: {{ {ODD}: 1, owners: [a], pool: main, image: i, environments: {{ dev: {{ {ODD}: 1 }} }} }} }}\n\
+         repositories: {{ c: {{ {ODD}: 1, github: {{ {ODD}: 1 }} }} }}\n\
+         services: {{ c: {{ {ODD}: 1, owners: [a], pool: main, image: i, registry: {{ {ODD}: 1 }}, \
+         run: {{ {ODD}: 1, workflow: a.yml, artifact: b }}, provenance: {{ {ODD}: 1 }}, environments: {{ dev: {{ {ODD}: 1 }} }} }} }}\n\
          alertmanagers: {{ c: {{ {ODD}: 1 }} }}\nkinds: [ {{ {ODD}: 1 }} ]\ntiers: [ {{ {ODD}: 1 }} ]\n\
          thresholds: [ {{ {ODD}: 1 }} ]\nlimits: {{ {ODD}: 1 }}\n\
          commands: {{ c: {{ {ODD}: 1, params: {{ p: {{ {ODD}: 1, description: d, int: {{ {ODD}: 1 }} }} }} }} }}\n"
@@ -94,7 +99,7 @@ fn the_words_of_a_schema_are_those_of_the_reader() {
     assert!(schema(File::Cases).contains(&serde_json::to_string(decisions.first().unwrap()).unwrap()));
 }
 
-fn names(keys: &'static [Key], of: &str) -> [String; 10] {
+fn names(keys: &'static [Key], of: &str) -> [String; 11] {
     let key = keys.iter().find(|key| key.name == of).unwrap();
     let Shape::List(Shape::Object(keys)) = key.shape else { panic!("not a list of maps") };
     keys.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>().try_into().unwrap()

@@ -1,6 +1,6 @@
 //! Sealed documents by invocation.
 
-use super::{EmbeddedQueue, Result, Step, feed, text, work};
+use super::{EmbeddedQueue, Result, Step, feed, text, watch, work};
 use crate::doc::{Cast, Paper, Papers, Posted, Topic};
 use crate::error::Unavailable;
 use crate::port::Board;
@@ -35,9 +35,14 @@ pub(super) fn create(transaction: &WriteTransaction) -> Result<()> {
     Ok(())
 }
 
+/// Whether a request of this id is there.
+pub(super) fn is_asked(transaction: &WriteTransaction, id: &str) -> Result<bool> {
+    Ok(transaction.open_table(PAPERS)?.get((id, ASKED))?.is_some())
+}
+
 #[async_trait]
 impl Board for EmbeddedQueue {
-    async fn post(&self, id: InvocationId, paper: Paper) -> std::result::Result<Posted, Unavailable> {
+    async fn post(&self, id: InvocationId, _pool: &str, paper: Paper) -> std::result::Result<Posted, Unavailable> {
         self.write(move |transaction, topics| {
             let (kind, json) = match &paper {
                 Paper::Asked(sealed) => (ASKED, serde_json::to_string(sealed)?),
@@ -123,8 +128,8 @@ impl Board for EmbeddedQueue {
         self.write(move |transaction, _| {
             let mut forgotten = Vec::new();
             for id in closed_before_then(transaction, closed_before)? {
-                // A lease on it would dangle; it is forgotten when the work has ended.
-                if !work::forget(transaction, id)? {
+                // A lease on it would dangle; it is forgotten when the work has ended and nothing is left to say of it.
+                if watch::is_due(transaction, &text(id))? || !work::forget(transaction, id)? {
                     continue;
                 }
                 let id_text = text(id);

@@ -49,6 +49,7 @@ impl Feed for EmbeddedQueue {
     async fn append(
         &self,
         id: InvocationId,
+        _pool: &str,
         at: Timestamp,
         progress: Vec<Progress>,
     ) -> std::result::Result<u64, Unavailable> {
@@ -76,7 +77,13 @@ impl Feed for EmbeddedQueue {
         .await
     }
 
-    async fn read(&self, id: InvocationId, after: u64, limit: usize) -> std::result::Result<Page, Unavailable> {
+    async fn read(
+        &self,
+        id: InvocationId,
+        _pool: &str,
+        after: u64,
+        limit: usize,
+    ) -> std::result::Result<Page, Unavailable> {
         self.look(move |transaction| {
             let id = text(id);
             let gone = transaction.open_table(HEADS)?.get(id.as_str())?.map_or(0, |row| row.value().3);

@@ -63,6 +63,7 @@ struct Inner {
     boot: u64,
     hints: Hints,
     watches: Mutex<watch::Watches>,
+    workers: Mutex<work::Workers>,
 }
 
 impl fmt::Debug for EmbeddedQueue {
@@ -96,7 +97,14 @@ impl EmbeddedQueue {
             other => unreadable(other.into()),
         })?;
         let boot = prepare(&database).map_err(unreadable)?;
-        let inner = Inner { database, path: path.to_owned(), boot, hints: Hints::default(), watches: Mutex::default() };
+        let inner = Inner {
+            database,
+            path: path.to_owned(),
+            boot,
+            hints: Hints::default(),
+            watches: Mutex::default(),
+            workers: Mutex::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -160,6 +168,7 @@ fn prepare(database: &Database) -> Result<u64> {
     board::create(&transaction)?;
     feed::create(&transaction)?;
     once::create(&transaction)?;
+    watch::create(&transaction)?;
     work::create(&transaction)?;
     transaction.commit()?;
     Ok(boot)

@@ -1,7 +1,9 @@
 //! Work: the state of each piece, and the indexes that find it.
 
 use super::{EmbeddedQueue, Result, Step, next, text};
-use crate::doc::{Cancelled, Claim, JobKey, Kind, Load, Offer, Orphan, Posted, Reaped, Renewed, Topic, Waiting};
+use crate::doc::{
+    Cancelled, Claim, JobKey, Kind, Load, Offer, Orphan, Posted, Present, Reaped, Renewed, Topic, Waiting,
+};
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
 use crate::job::{Fallen, Stage, State};
@@ -10,6 +12,8 @@ use async_trait::async_trait;
 use countersign_core::id::InvocationId;
 use countersign_core::time::Timestamp;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// (invocation, kind) to the JSON of its state.
@@ -26,6 +30,16 @@ const ORPHANED: TableDefinition<'static, (&str, &str), ()> = TableDefinition::ne
 const LOCKS: TableDefinition<'static, &str, (&str, &str)> = TableDefinition::new("locks");
 /// Index of who waits for a lock: (lock, order) to (invocation, kind).
 const LINES: TableDefinition<'static, (&str, u64), (&str, &str)> = TableDefinition::new("lines");
+
+/// When each worker was heard of, by pool. Kept in memory: the workers end with the file's one process.
+pub(super) type Workers = HashMap<String, BTreeMap<String, Timestamp>>;
+
+impl super::Inner {
+    fn is_here(&self, pool: &str, worker: &str, now: Timestamp) {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.entry(pool.to_owned()).or_default().insert(worker.to_owned(), now);
+    }
+}
 
 pub(super) fn create(transaction: &WriteTransaction) -> Result<()> {
     transaction.open_table(STATES)?;
@@ -122,19 +136,28 @@ impl Dispatch for EmbeddedQueue {
         Ok(())
     }
 
-    async fn reap(&self, now: Timestamp) -> std::result::Result<Reaped, Unavailable> {
+    async fn workers(&self, pool: &str) -> std::result::Result<Vec<Present>, Unavailable> {
+        let workers = self.inner.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = |(name, seen): (&String, &Timestamp)| Present { name: name.clone(), seen: *seen };
+        Ok(workers.get(pool).into_iter().flatten().map(present).collect())
+    }
+
+    async fn reap(&self, pool: &str, now: Timestamp) -> std::result::Result<Reaped, Unavailable> {
+        let pool = pool.to_owned();
         self.write(move |transaction, topics| {
             let mut reaped = Reaped::default();
-            let overdue = overdue(transaction, now)?;
-            for &key in &overdue {
-                let before = existing(transaction, key)?;
+            let overdue = overdue(transaction, now)?.into_iter().map(|key| Ok((key, existing(transaction, key)?)));
+            let mut overdue = overdue.collect::<Result<Vec<_>>>()?;
+            overdue.retain(|(_, state)| state.pool == pool);
+            for (key, before) in &overdue {
+                let key = *key;
                 let mut state = before.clone();
                 if state.reap(Fence(next(transaction, "fence")?)) == Fallen::Requeued {
                     reaped.requeued.push(key);
                 }
-                replace(transaction, key, Some(&before), &state, topics)?;
+                replace(transaction, key, Some(before), &state, topics)?;
             }
-            reaped.orphans = orphans(transaction)?;
+            reaped.orphans = orphans(transaction)?.into_iter().filter(|orphan| orphan.pool == pool).collect();
             Ok(if overdue.is_empty() { Step::Same(reaped) } else { Step::Changed(reaped) })
         })
         .await
@@ -150,6 +173,7 @@ impl Work for EmbeddedQueue {
         now: Timestamp,
         lease: Duration,
     ) -> std::result::Result<Option<Claim>, Unavailable> {
+        self.inner.is_here(pool, worker, now);
         let (pool, worker) = (pool.to_owned(), worker.to_owned());
         self.write(move |transaction, topics| {
             let Some((key, before)) = first_free(transaction, &pool, now)? else {
@@ -175,7 +199,14 @@ impl Work for EmbeddedQueue {
         now: Timestamp,
         lease: Duration,
     ) -> std::result::Result<Renewed, RenewError> {
-        self.change(key, RenewError::Lost, move |state| state.renew(fence, now, now.plus(lease))).await?
+        let holder = move |state: &mut State| {
+            let renewed = state.renew(fence, now, now.plus(lease))?;
+            let Stage::Held { worker, .. } = &state.stage else { return Err(RenewError::Lost) };
+            Ok((renewed, state.pool.clone(), worker.clone()))
+        };
+        let (renewed, pool, worker) = self.change(key, RenewError::Lost, holder).await??;
+        self.inner.is_here(&pool, &worker, now);
+        Ok(renewed)
     }
 
     async fn start(&self, key: JobKey, fence: Fence, now: Timestamp) -> std::result::Result<(), StartError> {

@@ -1,6 +1,6 @@
 //! Sealed documents by invocation.
 
-use super::{RedisQueue, believed};
+use super::{RedisQueue, believed, posted};
 use crate::doc::{Cast, Paper, Papers, Posted};
 use crate::embedded::board::who;
 use crate::error::Unavailable;
@@ -17,15 +17,14 @@ const MOST_BALLOTS: usize = 1_000;
 
 #[async_trait]
 impl Board for RedisQueue {
-    async fn post(&self, id: InvocationId, paper: Paper) -> Result<Posted, Unavailable> {
+    async fn post(&self, id: InvocationId, pool: &str, paper: Paper) -> Result<Posted, Unavailable> {
         let (kind, json) = match &paper {
             Paper::Asked(sealed) => ("asked", serde_json::to_string(sealed)),
             Paper::Effect(sealed) => ("effect", serde_json::to_string(sealed)),
             Paper::Outcome(sealed) => ("outcome", serde_json::to_string(sealed)),
         };
         let json = json.map_err(Unavailable::new)?;
-        let stored: i64 = self.run(|all| &all.post, (id.to_string(), kind, json)).await?;
-        Ok(if stored == 1 { Posted::Stored } else { Posted::Kept })
+        posted(self.run(|all| &all.post, (id.to_string(), pool, kind, json)).await?)
     }
 
     async fn cast(
@@ -36,23 +35,19 @@ impl Board for RedisQueue {
         ballot: &Sealed<Ballot>,
     ) -> Result<Cast, Unavailable> {
         let json = serde_json::to_string(ballot).map_err(Unavailable::new)?;
-        let first: Option<String> = self.run(|all| &all.cast, (id.to_string(), who(voter, vote), json)).await?;
-        match first {
-            None => Ok(Cast::Counted),
-            Some(first) => believed("a ballot", &first)
+        let said: (i64, String) = self.run(|all| &all.cast, (id.to_string(), who(voter, vote), json)).await?;
+        match said {
+            (1, _) => Ok(Cast::Counted),
+            (2, first) => believed("a ballot", &first)
                 .map(Cast::AlreadyCast)
                 .ok_or_else(|| Unavailable::new("the ballot that is there cannot be read")),
+            _ => Err(Unavailable::new("nothing was asked that this ballot could be about")),
         }
     }
 
     async fn papers(&self, id: InvocationId) -> Result<Papers, Unavailable> {
         type Found = (Option<String>, Option<String>, Option<String>, Vec<String>);
-        let mut commands = ::redis::pipe();
-        for kind in ["asked", "effect", "outcome"] {
-            commands.get(self.key(kind, id));
-        }
-        commands.hvals(self.key("ballots", id));
-        let (asked, effect, outcome, ballots): Found = self.ask_all(&commands).await?;
+        let (asked, effect, outcome, ballots): Found = self.run(|all| &all.papers, id.to_string()).await?;
         Ok(Papers {
             asked: asked.and_then(|json| believed("a request", &json)),
             effect: effect.and_then(|json| believed("an effect", &json)),

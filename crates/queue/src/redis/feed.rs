@@ -20,8 +20,14 @@ struct Stored {
 
 #[async_trait]
 impl Feed for RedisQueue {
-    async fn append(&self, id: InvocationId, at: Timestamp, progress: Vec<Progress>) -> Result<u64, Unavailable> {
-        let mut arguments = vec![id.to_string(), MOST_ENTRIES.to_string(), MOST_BYTES.to_string()];
+    async fn append(
+        &self,
+        id: InvocationId,
+        pool: &str,
+        at: Timestamp,
+        progress: Vec<Progress>,
+    ) -> Result<u64, Unavailable> {
+        let mut arguments = vec![pool.to_owned(), id.to_string(), MOST_ENTRIES.to_string(), MOST_BYTES.to_string()];
         for progress in progress {
             arguments.push(progress.size().to_string());
             let stored = Stored { at, progress };
@@ -31,11 +37,11 @@ impl Feed for RedisQueue {
         last.parse().map_err(Unavailable::new)
     }
 
-    async fn read(&self, id: InvocationId, after: u64, limit: usize) -> Result<Page, Unavailable> {
+    async fn read(&self, id: InvocationId, pool: &str, after: u64, limit: usize) -> Result<Page, Unavailable> {
         type Found = (Option<String>, Vec<(String, Vec<String>)>);
         let mut commands = ::redis::pipe();
-        commands.cmd("HGET").arg(self.key("feedhead", id)).arg("gone");
-        let (feed, from) = (self.key("feed", id), format!("{}-0", after.saturating_add(1)));
+        commands.cmd("HGET").arg(self.of_pool(pool, &format!("feedhead:{id}"))).arg("gone");
+        let (feed, from) = (self.of_pool(pool, &format!("feed:{id}")), format!("{}-0", after.saturating_add(1)));
         commands.cmd("XRANGE").arg(feed).arg(from).arg("+").arg("COUNT").arg(limit);
         let (gone, found): Found = self.ask_all(&commands).await?;
         let gone = gone.and_then(|gone| gone.parse().ok()).unwrap_or(0);

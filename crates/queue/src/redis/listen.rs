@@ -1,6 +1,7 @@
 //! News from Redis, over a connection of their own.
 
 use super::link::Link;
+use super::settings::Channels;
 use crate::doc::Topic;
 use crate::hints::Hints;
 use futures_util::StreamExt as _;
@@ -15,11 +16,11 @@ const AGAIN: Duration = Duration::from_millis(500);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Passes news on until `stop`. Nobody depends on them: whoever waits also looks now and then.
-pub(super) async fn listen(link: Link, prefix: String, hints: Arc<Hints>, stop: CancellationToken) {
+pub(super) async fn listen(link: Link, channels: Channels, hints: Arc<Hints>, stop: CancellationToken) {
     let mut was_away = false;
     while !stop.is_cancelled() {
         tokio::select! {
-            heard = hear(&link, &prefix, &hints) => match heard {
+            heard = hear(&link, &channels, &hints) => match heard {
                 Ok(()) => was_away = false,
                 Err(trouble) => {
                     if !std::mem::replace(&mut was_away, true) {
@@ -37,10 +38,9 @@ pub(super) async fn listen(link: Link, prefix: String, hints: Arc<Hints>, stop: 
 }
 
 /// One connection, until it is lost or silent for long.
-async fn hear(link: &Link, prefix: &str, hints: &Hints) -> Result<(), super::link::Trouble> {
+async fn hear(link: &Link, channels: &Channels, hints: &Hints) -> Result<(), super::link::Trouble> {
     let mut connection = link.news().await?;
-    let topics = format!("{prefix}news:");
-    if connection.psubscribe(format!("{}*", topics.replace('[', "\\["))).await.is_err() {
+    if connection.psubscribe(&channels.patterns).await.is_err() {
         return Err(super::link::Trouble::NotPermitted);
     }
     // What happened while nobody listened is found by looking.
@@ -49,7 +49,7 @@ async fn hear(link: &Link, prefix: &str, hints: &Hints) -> Result<(), super::lin
     loop {
         match tokio::time::timeout(SILENCE, messages.next()).await {
             Ok(Some(message)) => {
-                if let Some(topic) = message.get_channel_name().strip_prefix(&topics).and_then(topic) {
+                if let Some(topic) = message.get_channel_name().strip_prefix(&channels.prefix).and_then(topic) {
                     hints.hint(&[topic]);
                 }
             }
@@ -64,8 +64,13 @@ async fn hear(link: &Link, prefix: &str, hints: &Hints) -> Result<(), super::lin
     }
 }
 
+/// `news:control`, or `pool:POOL:news:` and what it is about.
 fn topic(name: &str) -> Option<Topic> {
-    if let Some(pool) = name.strip_prefix("pool:") {
+    if name == "news:control" {
+        return Some(Topic::Control);
+    }
+    let (pool, name) = name.strip_prefix("pool:")?.split_once(":news:")?;
+    if name == "work" {
         return Some(Topic::Pool(pool.to_owned()));
     }
     if let Some(id) = name.strip_prefix("cancellation:") {
@@ -73,10 +78,6 @@ fn topic(name: &str) -> Option<Topic> {
     }
     match name.strip_prefix("invocation:") {
         Some(id) => id.parse().ok().map(Topic::Invocation),
-        None => match name {
-            "board" => Some(Topic::Board),
-            "control" => Some(Topic::Control),
-            _ => None,
-        },
+        None => (name == "board").then_some(Topic::Board),
     }
 }

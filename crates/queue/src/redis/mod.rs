@@ -5,6 +5,9 @@
 //! (fences, order, feed) grow even after the server has lost everything, because they are at
 //! least its time in microseconds.
 //!
+//! What a worker may touch lies below `{cs:NAME}:pool:POOL:`, apart from the invocations' pools, which it may read:
+//! so each pool has a user of its own, to whom the work of the others is not there (`deploy/redis/users.acl`).
+//!
 //! Every call answers within a deadline: a queue that is away says so, and works again by itself
 //! when it is back. Nothing blocks on the shared connection; news come over one of their own.
 
@@ -18,6 +21,7 @@ mod work;
 
 pub use settings::{RedisAddress, RedisSettings, RedisTls, SettingsError};
 
+use crate::doc::Posted;
 use crate::error::Unavailable;
 use crate::hints::Hints;
 use ::redis::{FromRedisValue, Script, ToRedisArgs};
@@ -64,7 +68,12 @@ macro_rules! scripts {
 
 scripts! {
     enqueue, claim, renew, start, finish, release, cancel, waiting, held, reap,
-    post, cast, close, forget, append, once, watch, unwatch,
+    post, cast, papers, close, forget, append, once, watch, unwatch, remind,
+}
+
+/// Where everything of one pool is, `{cs:NAME}:pool:POOL:`: an access list can tell it from the others'.
+fn pool_prefix(prefix: &str, pool: &str) -> String {
+    format!("{prefix}pool:{pool}:")
 }
 
 impl RedisQueue {
@@ -77,10 +86,10 @@ impl RedisQueue {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, SettingsError> {
-        let prefix = settings.prefix()?;
+        let (prefix, channels) = (settings.prefix()?, settings.channels()?);
         let link = Link::new(settings)?;
         let hints = Arc::new(Hints::default());
-        tasks.spawn(listen::listen(link.clone(), prefix.clone(), hints.clone(), stop));
+        tasks.spawn(listen::listen(link.clone(), channels, hints.clone(), stop));
         Ok(Self(Arc::new(Inner { link, hints, scripts: Scripts::new(), prefix })))
     }
 
@@ -115,6 +124,20 @@ impl RedisQueue {
 
     fn key(&self, kind: &str, name: impl fmt::Display) -> String {
         format!("{}{kind}:{name}", self.0.prefix)
+    }
+
+    /// A key that only this pool's workers, and the gateways, have a right to.
+    fn of_pool(&self, pool: &str, name: &str) -> String {
+        format!("{}{name}", pool_prefix(&self.0.prefix, pool))
+    }
+}
+
+/// What a step that stores once says: -1 is what only a wrong catalog or a forged request comes to.
+fn posted(said: i64) -> Result<Posted, Unavailable> {
+    match said {
+        1 => Ok(Posted::Stored),
+        0 => Ok(Posted::Kept),
+        _ => Err(Unavailable::new("the invocation is of another pool")),
     }
 }
 

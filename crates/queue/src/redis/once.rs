@@ -1,10 +1,12 @@
-//! What was received, and who looks after what.
+//! What was received, and who looks after what, now and later.
 
 use super::RedisQueue;
+use crate::doc::Reminder;
 use crate::error::Unavailable;
-use crate::port::{Once, Watch};
+use crate::port::{MOST_REMINDERS, Once, Watch};
 use async_trait::async_trait;
 use countersign_core::digest::Digest;
+use countersign_core::id::InvocationId;
 use countersign_core::time::Timestamp;
 
 /// Keys come from outside and may be of any length.
@@ -37,6 +39,27 @@ impl Watch for RedisQueue {
 
     async fn unwatch(&self, name: &str, holder: &str) -> Result<(), Unavailable> {
         self.run::<i64>(|all| &all.unwatch, (name, holder)).await.map(drop)
+    }
+
+    async fn remind(&self, id: InvocationId, at: Timestamp, now: Timestamp) -> Result<(), Unavailable> {
+        let known: i64 = self.run(|all| &all.remind, (id.to_string(), at.as_millis(), now.as_millis())).await?;
+        if known == 1 { Ok(()) } else { Err(Unavailable::new("nothing was asked that this could be a reminder of")) }
+    }
+
+    async fn reminders(&self) -> Result<Vec<Reminder>, Unavailable> {
+        let mut command = ::redis::cmd("ZRANGE");
+        command.arg(format!("{}due", self.0.prefix)).arg(0).arg(MOST_REMINDERS - 1).arg("WITHSCORES");
+        let found: Vec<(String, String)> = self.ask(&command).await?;
+        let reminder = |(id, at): (String, String)| {
+            Some(Reminder { invocation: id.parse().ok()?, at: Timestamp::from_millis(at.parse().ok()?) })
+        };
+        Ok(found.into_iter().filter_map(reminder).collect())
+    }
+
+    async fn unremind(&self, id: InvocationId) -> Result<(), Unavailable> {
+        let mut command = ::redis::cmd("ZREM");
+        command.arg(format!("{}due", self.0.prefix)).arg(id.to_string());
+        self.ask::<i64>(&command).await.map(drop)
     }
 
     async fn time(&self) -> Result<Option<Timestamp>, Unavailable> {

@@ -37,8 +37,19 @@ pub struct RedisSettings {
     pub tls: Option<RedisTls>,
     /// Name of the installation: letters, digits, `.`, `_`, `-`. Part of every key.
     pub name: String,
+    /// The pools whose keys this user has a right to; empty for a gateway, which has it to all.
+    pub pools: Vec<String>,
     /// After so long a call answers that the queue is away.
     pub deadline: Duration,
+}
+
+/// Which channels a process listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Channels {
+    /// `{cs:NAME}:`.
+    pub(super) prefix: String,
+    /// Patterns, each as the access list writes it: Redis compares the two letter by letter.
+    pub(super) patterns: Vec<String>,
 }
 
 /// Why settings cannot be used.
@@ -62,8 +73,18 @@ impl RedisSettings {
             password: None,
             tls: None,
             name: name.into(),
+            pools: Vec::new(),
             deadline: Duration::from_secs(1),
         }
+    }
+
+    /// A gateway hears of everything; a worker of its pools, and of freezes.
+    pub(super) fn channels(&self) -> Result<Channels, SettingsError> {
+        let prefix = self.prefix()?;
+        let of_pool = |pool: &String| format!("{}news:*", super::pool_prefix(&prefix, pool));
+        let mut patterns: Vec<String> = self.pools.iter().map(of_pool).collect();
+        patterns.push(format!("{prefix}{}", if patterns.is_empty() { "*" } else { "news:*" }));
+        Ok(Channels { prefix, patterns })
     }
 
     pub(super) fn prefix(&self) -> Result<String, SettingsError> {

@@ -1,7 +1,7 @@
 //! Work: the same life as [`job`](crate::job) tells, in scripts.
 
-use super::{RedisQueue, believed};
-use crate::doc::{Cancelled, Claim, JobKey, Kind, Offer, Orphan, Posted, Reaped, Renewed, Repeat, Waiting};
+use super::{RedisQueue, believed, posted};
+use crate::doc::{Cancelled, Claim, JobKey, Kind, Offer, Orphan, Posted, Present, Reaped, Renewed, Repeat, Waiting};
 use crate::error::{FinishError, ReleaseError, RenewError, StartError, Unavailable};
 use crate::fence::Fence;
 use crate::job::REPEATS;
@@ -10,6 +10,9 @@ use async_trait::async_trait;
 use countersign_core::id::InvocationId;
 use countersign_core::time::Timestamp;
 use std::time::Duration;
+
+/// As many workers of a pool are told of: one that says it is many fills nobody's memory.
+const MOST_WORKERS: u32 = 1_000;
 
 #[async_trait]
 impl Dispatch for RedisQueue {
@@ -20,9 +23,9 @@ impl Dispatch for RedisQueue {
             Repeat::Safe => "safe",
             Repeat::Never => "never",
         };
-        let arguments = (member, offer.pool, repeat, offer.lock.unwrap_or_default(), at.as_millis(), load);
-        let stored: i64 = self.run(|all| &all.enqueue, arguments).await?;
-        Ok(if stored == 1 { Posted::Stored } else { Posted::Kept })
+        let (id, lock) = (offer.invocation.to_string(), offer.lock.unwrap_or_default());
+        let arguments = (member, id, offer.pool, repeat, lock, at.as_millis(), load);
+        posted(self.run(|all| &all.enqueue, arguments).await?)
     }
 
     async fn cancel(&self, id: InvocationId) -> Result<Cancelled, Unavailable> {
@@ -52,12 +55,21 @@ impl Dispatch for RedisQueue {
         self.ask::<i64>(&publish).await.map(drop)
     }
 
-    async fn reap(&self, now: Timestamp) -> Result<Reaped, Unavailable> {
-        let found: (Vec<String>, Vec<String>) = self.run(|all| &all.reap, (now.as_millis(), REPEATS)).await?;
+    async fn workers(&self, pool: &str) -> Result<Vec<Present>, Unavailable> {
+        let mut command = ::redis::cmd("ZRANGE");
+        command.arg(self.of_pool(pool, "here")).arg(0).arg(MOST_WORKERS - 1).arg("WITHSCORES");
+        let found: Vec<(String, String)> = self.ask(&command).await?;
+        let present =
+            |(name, seen): (String, String)| Some(Present { name, seen: Timestamp::from_millis(seen.parse().ok()?) });
+        Ok(found.into_iter().filter_map(present).collect())
+    }
+
+    async fn reap(&self, pool: &str, now: Timestamp) -> Result<Reaped, Unavailable> {
+        let found: (Vec<String>, Vec<String>) = self.run(|all| &all.reap, (pool, now.as_millis(), REPEATS)).await?;
         let (requeued, orphans) = found;
         Ok(Reaped {
             requeued: requeued.iter().filter_map(|member| key_of(member)).collect(),
-            orphans: orphans.chunks_exact(4).filter_map(orphan).collect(),
+            orphans: orphans.chunks_exact(3).filter_map(|values| orphan(pool, values)).collect(),
         })
     }
 }
@@ -133,8 +145,8 @@ fn key_of(member: &str) -> Option<JobKey> {
     Some(JobKey { invocation: invocation.parse().ok()?, kind })
 }
 
-fn orphan(values: &[String]) -> Option<Orphan> {
-    let [member, pool, worker, fence] = values else { return None };
+fn orphan(pool: &str, values: &[String]) -> Option<Orphan> {
+    let [member, worker, fence] = values else { return None };
     let fence = Fence(fence.parse().ok()?);
-    Some(Orphan { key: key_of(member)?, pool: pool.clone(), worker: worker.clone(), fence })
+    Some(Orphan { key: key_of(member)?, pool: pool.to_owned(), worker: worker.clone(), fence })
 }

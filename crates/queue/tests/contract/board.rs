@@ -37,6 +37,7 @@ pub(crate) async fn p11_a_ballot_counts_once_a_person_and_vote(place: Place, w: 
     let queue = place.open();
     let (asked, _) = w.asked("a");
     let first = w.ballot(&asked, "bob", Vote::Approve);
+    queue.post(asked.id(), POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
     assert_eq!(queue.cast(asked.id(), &subject("bob"), Vote::Approve, &first).await.unwrap(), Cast::Counted);
     let mut racers = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -57,12 +58,13 @@ pub(crate) async fn of_outcomes_and_effects_the_first_stays(place: Place, w: Wor
     let queue = place.open();
     let (asked, effect) = w.asked("a");
     let id = asked.id();
+    queue.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
     let (first, second) = (outcome(&w, id, Ending::Ran), outcome(&w, id, Ending::Unknown));
-    assert_eq!(queue.post(id, Paper::Outcome(first.clone())).await.unwrap(), Posted::Stored);
-    assert_eq!(queue.post(id, Paper::Outcome(second)).await.unwrap(), Posted::Kept);
-    assert_eq!(queue.post(id, Paper::Effect(effect.clone())).await.unwrap(), Posted::Stored);
+    assert_eq!(queue.post(id, POOL, Paper::Outcome(first.clone())).await.unwrap(), Posted::Stored);
+    assert_eq!(queue.post(id, POOL, Paper::Outcome(second)).await.unwrap(), Posted::Kept);
+    assert_eq!(queue.post(id, POOL, Paper::Effect(effect.clone())).await.unwrap(), Posted::Stored);
     let fresh = World::effect(id, "uid-2").seal(&w.worker);
-    assert_eq!(queue.post(id, Paper::Effect(fresh)).await.unwrap(), Posted::Kept);
+    assert_eq!(queue.post(id, POOL, Paper::Effect(fresh)).await.unwrap(), Posted::Kept);
     let papers = queue.papers(id).await.unwrap();
     assert_eq!((papers.outcome, papers.effect), (Some(first), Some(effect)));
 }
@@ -71,7 +73,7 @@ pub(crate) async fn what_is_asked_is_open_until_it_is_closed_and_forgotten_later
     let queue = place.open();
     let (a, b) = (w.asked("a").0, w.asked("b").0);
     for asked in [&a, &b] {
-        queue.post(asked.id(), Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+        queue.post(asked.id(), POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
     }
     let mut open = queue.open().await.unwrap();
     open.sort();
@@ -91,14 +93,36 @@ pub(crate) async fn p41_a_restart_keeps_every_document(place: Place, w: World) {
     let queue = place.open();
     let (asked, effect) = w.asked("a");
     let id = asked.id();
-    queue.post(id, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
-    queue.post(id, Paper::Effect(effect)).await.unwrap();
+    queue.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+    queue.post(id, POOL, Paper::Effect(effect)).await.unwrap();
     queue.cast(id, &subject("bob"), Vote::Approve, &w.ballot(&asked, "bob", Vote::Approve)).await.unwrap();
     let before = queue.papers(id).await.unwrap();
     drop(queue);
     let queue = place.open();
     assert_eq!(queue.papers(id).await.unwrap(), before);
     assert_eq!(queue.open().await.unwrap(), vec![id]);
+}
+
+pub(crate) async fn a_reminder_survives_a_restart_and_keeps_what_it_is_about(place: Place, w: World) {
+    let queue = place.open();
+    let (a, b) = (w.asked("a").0, w.asked("b").0);
+    assert!(queue.remind(a.id(), at(60), at(0)).await.is_err(), "nobody asked for that");
+    for (asked, due) in [(&a, 90), (&b, 60)] {
+        queue.post(asked.id(), POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+        queue.remind(asked.id(), at(due), at(0)).await.unwrap();
+        queue.close(asked.id(), at(1)).await.unwrap();
+    }
+    queue.remind(a.id(), at(120), at(1)).await.unwrap();
+    drop(queue);
+    let queue = place.open();
+    let up: Vec<_> = queue.reminders().await.unwrap().iter().map(|one| (one.invocation, one.at)).collect();
+    assert_eq!(up, [(b.id(), at(60)), (a.id(), at(120))]);
+    assert_eq!(queue.forget(at(600)).await.unwrap(), vec![], "there is still something to say");
+    assert!(queue.papers(a.id()).await.unwrap().asked.is_some());
+    queue.unremind(b.id()).await.unwrap();
+    queue.unremind(b.id()).await.unwrap();
+    assert_eq!(queue.forget(at(600)).await.unwrap(), vec![b.id()]);
+    assert_eq!(queue.reminders().await.unwrap().len(), 1);
 }
 
 pub(crate) async fn p43_a_delivery_is_new_once(place: Place, _: World) {

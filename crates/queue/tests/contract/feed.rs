@@ -1,7 +1,7 @@
 //! Progress for people to watch.
 
 use crate::world::World;
-use crate::{Place, at, offer};
+use crate::{POOL, Place, at, offer};
 use countersign_core::id::InvocationId;
 use countersign_queue::{Paper, Progress, Queue, Repeat, Topic};
 use std::time::Duration;
@@ -11,7 +11,7 @@ fn line(text: &str) -> Progress {
 }
 
 async fn texts(queue: &dyn Queue, id: InvocationId, after: u64, limit: usize) -> Vec<String> {
-    let page = queue.read(id, after, limit).await.unwrap();
+    let page = queue.read(id, POOL, after, limit).await.unwrap();
     let text = |progress: Progress| match progress {
         Progress::Output(text) | Progress::Event { text, .. } => text,
     };
@@ -21,9 +21,9 @@ async fn texts(queue: &dyn Queue, id: InvocationId, after: u64, limit: usize) ->
 pub(crate) async fn numbers_grow_and_reading_goes_on_where_it_stopped(place: Place, w: World) {
     let queue = place.open();
     let (a, b) = (w.asked("a").0.id(), w.asked("b").0.id());
-    let first = queue.append(a, at(0), vec![line("1"), line("2")]).await.unwrap();
-    queue.append(b, at(0), vec![line("other")]).await.unwrap();
-    let second = queue.append(a, at(1), vec![line("3")]).await.unwrap();
+    let first = queue.append(a, POOL, at(0), vec![line("1"), line("2")]).await.unwrap();
+    queue.append(b, POOL, at(0), vec![line("other")]).await.unwrap();
+    let second = queue.append(a, POOL, at(1), vec![line("3")]).await.unwrap();
     assert!(second > first);
     assert_eq!(texts(queue.as_ref(), a, 0, 10).await, ["1", "2", "3"]);
     assert_eq!(texts(queue.as_ref(), a, 0, 2).await, ["1", "2"]);
@@ -36,10 +36,10 @@ pub(crate) async fn a_flood_is_cut_at_its_beginning(place: Place, w: World) {
     let id = w.asked("a").0.id();
     let block = "x".repeat(256 * 1024);
     for nth in 0..64 {
-        queue.append(id, at(nth), vec![line(&block)]).await.unwrap();
+        queue.append(id, POOL, at(nth), vec![line(&block)]).await.unwrap();
     }
-    let last = queue.append(id, at(99), vec![line("last")]).await.unwrap();
-    let page = queue.read(id, 0, 10_000).await.unwrap();
+    let last = queue.append(id, POOL, at(99), vec![line("last")]).await.unwrap();
+    let page = queue.read(id, POOL, 0, 10_000).await.unwrap();
     assert!(page.is_cut && page.entries.len() < 64, "{} entries", page.entries.len());
     assert_eq!(page.entries.last().map(|entry| entry.seq), Some(last));
 }
@@ -47,10 +47,10 @@ pub(crate) async fn a_flood_is_cut_at_its_beginning(place: Place, w: World) {
 pub(crate) async fn a_restart_gives_no_number_twice(place: Place, w: World) {
     let queue = place.open();
     let id = w.asked("a").0.id();
-    let before = queue.append(id, at(0), vec![line("1")]).await.unwrap();
+    let before = queue.append(id, POOL, at(0), vec![line("1")]).await.unwrap();
     drop(queue);
     let queue = place.open();
-    let after = queue.append(id, at(1), vec![line("2")]).await.unwrap();
+    let after = queue.append(id, POOL, at(1), vec![line("2")]).await.unwrap();
     assert!(after > before);
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn a_listener_hears_of_work_and_of_documents(place: Place, w: W
     let mut pool = queue.listen(Topic::Pool(offer.pool.clone()));
     let mut one = queue.listen(Topic::Invocation(id));
     queue.enqueue(offer, at(0)).await.unwrap();
-    queue.post(id, Paper::Effect(World::effect(id, "u").seal(&w.worker))).await.unwrap();
+    queue.post(id, POOL, Paper::Effect(World::effect(id, "u").seal(&w.worker))).await.unwrap();
     let heard = async {
         pool.wait(Duration::from_hours(1)).await;
         one.wait(Duration::from_hours(1)).await;

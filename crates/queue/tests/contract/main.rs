@@ -49,7 +49,7 @@ impl Place {
     fn redis_users() -> Self {
         let (certificate, key) = certificate();
         let options = Options {
-            acl: Some(redis_server::shipped_acl("test")),
+            acl: Some(redis_server::shipped_acl("test", &[POOL])),
             tls: Some((certificate.clone(), certificate.clone(), key.clone())),
             ..Options::default()
         };
@@ -125,6 +125,7 @@ contract! {
     work::a_cancellation_reaches_whoever_holds_it,
     work::work_that_is_given_back_rests,
     work::what_is_held_or_to_be_settled_is_known_to_the_pool,
+    work::a_worker_that_claims_or_renews_is_there,
     work::one_lock_is_held_once,
     work::whoever_waits_for_a_lock_learns_who_has_it_and_their_place,
     work::a_lock_of_a_dead_worker_is_free_when_its_work_was_settled,
@@ -133,6 +134,7 @@ contract! {
     board::of_outcomes_and_effects_the_first_stays,
     board::what_is_asked_is_open_until_it_is_closed_and_forgotten_later,
     board::p41_a_restart_keeps_every_document,
+    board::a_reminder_survives_a_restart_and_keeps_what_it_is_about,
     board::p43_a_delivery_is_new_once,
     board::what_was_seen_can_be_asked_without_changing_it,
     board::p11_of_racing_watchers_one_watches,

@@ -1,6 +1,7 @@
 //! One queue seen by two users: each step is taken by the side that takes it in production.
 
-use crate::redis_server::{RedisServer, as_user, connect};
+use crate::POOL;
+use crate::redis_server::{RedisServer, as_user, as_worker, connect};
 use async_trait::async_trait;
 use countersign_core::ballot::{Ballot, Vote};
 use countersign_core::id::InvocationId;
@@ -9,8 +10,8 @@ use countersign_core::seal::Sealed;
 use countersign_core::time::Timestamp;
 use countersign_queue::{
     Board, Cancelled, Cast, Claim, Dispatch, Feed, Fence, FinishError, JobKey, News, Offer, Once, Page, Paper, Papers,
-    Posted, Progress, Reaped, RedisQueue, ReleaseError, RenewError, Renewed, StartError, Topic, Unavailable, Waiting,
-    Watch, Work,
+    Posted, Present, Progress, Reaped, RedisQueue, ReleaseError, Reminder, RenewError, Renewed, StartError, Topic,
+    Unavailable, Waiting, Watch, Work,
 };
 use std::time::Duration;
 
@@ -23,17 +24,18 @@ pub(crate) struct Sides {
 
 impl Sides {
     pub(crate) fn reach(server: &RedisServer, ca: &str) -> Self {
-        let reach = |user, password| connect(as_user(server.settings("test"), user, password, Some(ca.to_owned())));
-        Self { gateway: reach("gateway", "gate"), worker: reach("worker", "work") }
+        let gateway = as_user(server.settings("test"), "gateway", "gate", Some(ca.to_owned()));
+        let worker = as_worker(server.settings("test"), POOL, Some(ca.to_owned()));
+        Self { gateway: connect(gateway), worker: connect(worker) }
     }
 }
 
 #[async_trait]
 impl Board for Sides {
-    async fn post(&self, id: InvocationId, paper: Paper) -> Result<Posted, Unavailable> {
+    async fn post(&self, id: InvocationId, pool: &str, paper: Paper) -> Result<Posted, Unavailable> {
         match &paper {
-            Paper::Asked(_) => self.gateway.post(id, paper).await,
-            Paper::Effect(_) | Paper::Outcome(_) => self.worker.post(id, paper).await,
+            Paper::Asked(_) => self.gateway.post(id, pool, paper).await,
+            Paper::Effect(_) | Paper::Outcome(_) => self.worker.post(id, pool, paper).await,
         }
     }
 
@@ -84,8 +86,12 @@ impl Dispatch for Sides {
         self.gateway.hint_control().await
     }
 
-    async fn reap(&self, now: Timestamp) -> Result<Reaped, Unavailable> {
-        self.worker.reap(now).await
+    async fn workers(&self, pool: &str) -> Result<Vec<Present>, Unavailable> {
+        self.gateway.workers(pool).await
+    }
+
+    async fn reap(&self, pool: &str, now: Timestamp) -> Result<Reaped, Unavailable> {
+        self.worker.reap(pool, now).await
     }
 }
 
@@ -124,12 +130,18 @@ impl Work for Sides {
 
 #[async_trait]
 impl Feed for Sides {
-    async fn append(&self, id: InvocationId, at: Timestamp, progress: Vec<Progress>) -> Result<u64, Unavailable> {
-        self.worker.append(id, at, progress).await
+    async fn append(
+        &self,
+        id: InvocationId,
+        pool: &str,
+        at: Timestamp,
+        progress: Vec<Progress>,
+    ) -> Result<u64, Unavailable> {
+        self.worker.append(id, pool, at, progress).await
     }
 
-    async fn read(&self, id: InvocationId, after: u64, limit: usize) -> Result<Page, Unavailable> {
-        self.gateway.read(id, after, limit).await
+    async fn read(&self, id: InvocationId, pool: &str, after: u64, limit: usize) -> Result<Page, Unavailable> {
+        self.gateway.read(id, pool, after, limit).await
     }
 
     fn listen(&self, topic: Topic) -> News {
@@ -159,6 +171,18 @@ impl Watch for Sides {
 
     async fn unwatch(&self, name: &str, holder: &str) -> Result<(), Unavailable> {
         self.gateway.unwatch(name, holder).await
+    }
+
+    async fn remind(&self, id: InvocationId, at: Timestamp, now: Timestamp) -> Result<(), Unavailable> {
+        self.gateway.remind(id, at, now).await
+    }
+
+    async fn reminders(&self) -> Result<Vec<Reminder>, Unavailable> {
+        self.gateway.reminders().await
+    }
+
+    async fn unremind(&self, id: InvocationId) -> Result<(), Unavailable> {
+        self.gateway.unremind(id).await
     }
 
     async fn time(&self) -> Result<Option<Timestamp>, Unavailable> {

@@ -7,7 +7,7 @@ mod redis_server;
 mod world;
 
 use countersign_core::ballot::Vote;
-use countersign_core::id::InvocationId;
+use countersign_core::id::{InvocationId, Origin};
 use countersign_core::principal::SubjectId;
 use countersign_core::time::Timestamp;
 use countersign_queue::{
@@ -16,6 +16,7 @@ use countersign_queue::{
 };
 use redis_server::{Options, RedisServer, Sentinels, connect};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use world::{NOW, World};
 
@@ -67,7 +68,7 @@ async fn p28_ten_thousand_appends_and_a_crash_lose_and_double_nothing() {
                 let mut said = Vec::new();
                 for nth in 0..50 {
                     let text = format!("{half}-{writer}-{nth}");
-                    if queue.append(id, at(0), line(&text)).await.is_ok() {
+                    if queue.append(id, POOL, at(0), line(&text)).await.is_ok() {
                         said.push(text);
                     }
                 }
@@ -90,7 +91,7 @@ async fn p28_ten_thousand_appends_and_a_crash_lose_and_double_nothing() {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     let mut after = 0;
     loop {
-        let page = queue.read(id, after, 1_000).await.unwrap();
+        let page = queue.read(id, POOL, after, 1_000).await.unwrap();
         let Some(last) = page.entries.last() else { break };
         assert!(page.entries.windows(2).all(|pair| pair[0].seq < pair[1].seq), "numbers grow");
         after = last.seq;
@@ -133,7 +134,7 @@ async fn p28_work_is_in_one_hand_at_a_time_across_a_crash() {
     assert_eq!((before.len(), later.len()), (100, 100));
     assert!(later.values().min() > before.values().max(), "fences grow");
     // The leases end: everything nobody started is handed out once more, to others.
-    assert_eq!(second.reap(at(60)).await.unwrap().requeued.len(), 200);
+    assert_eq!(second.reap(POOL, at(60)).await.unwrap().requeued.len(), 200);
     let (key, stale) = before.pop_first().unwrap();
     assert!(second.finish(key, stale).await.is_err(), "an old hand finishes nothing");
 }
@@ -145,18 +146,18 @@ async fn p41_a_flush_grants_nothing_and_gives_no_number_twice() {
     let queue = connect(server.settings("flush"));
     let (asked, _) = w.asked("a");
     let id = asked.id();
-    queue.post(id, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+    queue.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
     let bob = SubjectId { iss: "sso".into(), sub: "bob".into() };
     queue.cast(id, &bob, Vote::Approve, &w.ballot(&asked, "bob", Vote::Approve)).await.unwrap();
     queue.enqueue(offer(&w, "b", Repeat::Never), at(0)).await.unwrap();
     let claim = queue.claim(POOL, "w", at(0), LEASE).await.unwrap().unwrap();
-    let number = queue.append(id, at(0), line("before")).await.unwrap();
+    let number = queue.append(id, POOL, at(0), line("before")).await.unwrap();
     assert!(server.say("FLUSHALL").contains("+OK"));
     assert_eq!(queue.papers(id).await.unwrap(), Papers::default());
     assert!(queue.open().await.unwrap().is_empty());
     assert!(queue.start(claim.key, claim.fence, at(1)).await.is_err(), "a claim that was lost starts nothing");
     assert!(queue.renew(claim.key, claim.fence, at(1), LEASE).await.is_err());
-    assert!(queue.append(id, at(1), line("after")).await.unwrap() > number);
+    assert!(queue.append(id, POOL, at(1), line("after")).await.unwrap() > number);
     queue.enqueue(offer(&w, "b", Repeat::Never), at(2)).await.unwrap();
     let again = queue.claim(POOL, "w", at(2), LEASE).await.unwrap().unwrap();
     assert!(again.fence > claim.fence, "fences grow although the counter was lost");
@@ -188,7 +189,7 @@ async fn p42_it_need_not_be_there_at_the_start() {
     until_it_answers(async || queue.ping().await).await;
     // And news are heard again: at the latest when the subscription is made anew.
     let id = World::new().asked("a").0.id();
-    queue.append(id, at(0), line("x")).await.unwrap();
+    queue.append(id, POOL, at(0), line("x")).await.unwrap();
     news.wait(PATIENCE).await;
 }
 
@@ -209,7 +210,7 @@ async fn p41_after_a_failover_the_queue_works_and_fences_grow() {
     let _sentinels = sentinels.await.unwrap();
     // The newest writes may be lost with the old master. Whatever is handed out has a higher fence.
     let again = until_it_answers(async || {
-        queue.reap(at(60)).await?;
+        queue.reap(POOL, at(60)).await?;
         queue.enqueue(offer(&w, "c", Repeat::Never), at(60)).await?;
         queue.claim(POOL, "w2", at(61), LEASE).await
     })
@@ -231,21 +232,24 @@ async fn p01_garbage_in_every_key_harms_nobody() {
     let key = JobKey { invocation: id, kind: Kind::Run };
     for value in ["\"\"", "{", "null", "[1]", "\"\\xff\\xfe\\x00\"", "99999999999999999999999", "-1", "nan"] {
         server.say("FLUSHALL");
+        server.say(&format!("SET {{cs:evil}}:where:{id} {POOL}"));
         for kind in ["asked", "effect", "outcome"] {
-            server.say(&format!("SET {{cs:evil}}:{kind}:{id} {value}"));
+            server.say(&format!("SET {{cs:evil}}:pool:{POOL}:{kind}:{id} {value}"));
         }
-        server.say(&format!("HSET {{cs:evil}}:ballots:{id} who {value}"));
+        server.say(&format!("HSET {{cs:evil}}:pool:{POOL}:ballots:{id} who {value}"));
         server.say(&format!("ZADD {{cs:evil}}:open 0 {value}"));
-        server.say(&format!("ZADD {{cs:evil}}:ready:{POOL} 1 {value} 2 {key}"));
-        server.say(&format!("ZADD {{cs:evil}}:held 1 {value} 2 {key}"));
-        server.say(&format!("SADD {{cs:evil}}:orphans {value} {key}"));
+        server.say(&format!("ZADD {{cs:evil}}:pool:{POOL}:ready 1 {value} 2 {key}"));
+        server.say(&format!("ZADD {{cs:evil}}:pool:{POOL}:held 1 {value} 2 {key}"));
+        server.say(&format!("SADD {{cs:evil}}:pool:{POOL}:orphans {value} {key}"));
         server.say(&format!("ZADD {{cs:evil}}:closed 1 {value}"));
-        server.say(&format!("HSET {{cs:evil}}:job:{key} pool {POOL} stage queued not_before {value} lock {value} order {value} fence {value} until {value} repeated {value} repeat {value} started 0 cancelled 0 worker {value}"));
-        server.say(&format!("SET {{cs:evil}}:load:{key} {value}"));
-        server.say(&format!("XADD {{cs:evil}}:feed:{id} 5-0 s {value} e {value}"));
-        server.say(&format!("HSET {{cs:evil}}:feedhead:{id} last {value} gone {value} entries {value} bytes {value}"));
+        server.say(&format!("HSET {{cs:evil}}:pool:{POOL}:job:{key} stage queued not_before {value} lock {value} order {value} fence {value} until {value} repeated {value} repeat {value} started 0 cancelled 0 worker {value}"));
+        server.say(&format!("SET {{cs:evil}}:pool:{POOL}:load:{key} {value}"));
+        server.say(&format!("XADD {{cs:evil}}:pool:{POOL}:feed:{id} 5-0 s {value} e {value}"));
+        server.say(&format!(
+            "HSET {{cs:evil}}:pool:{POOL}:feedhead:{id} last {value} gone {value} entries {value} bytes {value}"
+        ));
         for counter in ["fence", "order"] {
-            server.say(&format!("SET {{cs:evil}}:last:{counter} {value}"));
+            server.say(&format!("SET {{cs:evil}}:pool:{POOL}:last:{counter} {value}"));
         }
         each_step(&queue, id).await;
         if let Ok(papers) = queue.papers(id).await {
@@ -255,8 +259,13 @@ async fn p01_garbage_in_every_key_harms_nobody() {
     }
     // The wrong type of every key.
     server.say("FLUSHALL");
-    for name in ["open", "closed", "held", "orphans", "last:fence", "last:order"] {
+    server.say(&format!("SET {{cs:evil}}:where:{id} {POOL}"));
+    for name in ["ready", "held", "orphans", "here", "last:fence", "last:order"] {
+        server.say(&format!("LPUSH {{cs:evil}}:pool:{POOL}:{name} x"));
+    }
+    for name in ["open".to_owned(), "closed".to_owned(), format!("where:{id}")] {
         server.say(&format!("LPUSH {{cs:evil}}:{name} x"));
+        each_step(&queue, id).await;
     }
     each_step(&queue, id).await;
 }
@@ -265,8 +274,13 @@ async fn p01_garbage_in_every_key_harms_nobody() {
 async fn each_step(queue: &RedisQueue, id: InvocationId) {
     let key = JobKey { invocation: id, kind: Kind::Run };
     drop((queue.papers(id).await, queue.open().await, queue.close(id, at(0)).await, queue.forget(at(1)).await));
-    drop((queue.reap(at(1_000)).await, queue.cancel(id).await, queue.read(id, 0, 10).await));
-    drop((queue.append(id, at(0), line("x")).await, queue.time().await));
+    drop((
+        queue.workers(POOL).await,
+        queue.reap(POOL, at(1_000)).await,
+        queue.cancel(id).await,
+        queue.read(id, POOL, 0, 10).await,
+    ));
+    drop((queue.append(id, POOL, at(0), line("x")).await, queue.time().await));
     drop((queue.first_time("k", at(10), at(0)).await, queue.seen("k", at(0)).await));
     drop((queue.watch("k", "me", at(10), at(0)).await, queue.unwatch("k", "me").await));
     if let Some(fence) = queue.claim(POOL, "w", at(2_000), LEASE).await.ok().flatten().map(|claim| claim.fence) {
@@ -276,21 +290,24 @@ async fn each_step(queue: &RedisQueue, id: InvocationId) {
 
 #[tokio::test]
 async fn p01_each_shipped_user_can_do_its_own_side_and_no_more() {
-    let server = RedisServer::start(Options { acl: Some(redis_server::shipped_acl("acl")), ..Options::default() });
+    let acl = Some(redis_server::shipped_acl("acl", &[POOL]));
+    let server = RedisServer::start(Options { acl, ..Options::default() });
     let w = World::new();
     let (asked, effect) = w.asked("a");
     let id = asked.id();
-    let worker = connect(redis_server::as_user(server.settings("acl"), "worker", "work", None));
+    let worker = connect(redis_server::as_worker(server.settings("acl"), POOL, None));
     let gateway = connect(redis_server::as_user(server.settings("acl"), "gateway", "gate", None));
     let bob = SubjectId { iss: "sso".into(), sub: "bob".into() };
     let ballot = w.ballot(&asked, "bob", Vote::Approve);
-    assert!(worker.post(id, Paper::Asked(asked.record(&w.gateway))).await.is_err(), "requests are the gateway's");
+    assert!(worker.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.is_err(), "requests are the gateway's");
+    gateway.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+    assert!(worker.post(id, POOL, Paper::Asked(asked.record(&w.gateway))).await.is_err(), "nor once they are there");
     assert!(worker.cast(id, &bob, Vote::Approve, &ballot).await.is_err(), "ballots are the gateway's");
     assert!(worker.enqueue(offer(&w, "b", Repeat::Safe), at(0)).await.is_err(), "sealed work is the gateway's");
     assert!(worker.first_time("k", at(9), at(0)).await.is_err());
-    worker.post(id, Paper::Effect(effect)).await.unwrap();
-    gateway.post(id, Paper::Asked(asked.record(&w.gateway))).await.unwrap();
+    worker.post(id, POOL, Paper::Effect(effect)).await.unwrap();
     gateway.enqueue(offer(&w, "b", Repeat::Safe), at(0)).await.unwrap();
+    assert!(worker.enqueue(offer(&w, "b", Repeat::Safe), at(0)).await.is_err(), "nor once it is there");
     assert!(worker.claim(POOL, "w", at(0), LEASE).await.unwrap().is_some());
     let other = connect(redis_server::as_user(server.settings("other"), "gateway", "gate", None));
     assert!(other.first_time("k", at(9), at(0)).await.is_err(), "another installation's keys are not there");
@@ -298,12 +315,90 @@ async fn p01_each_shipped_user_can_do_its_own_side_and_no_more() {
     assert!(stranger.ping().await.is_err(), "nobody without a name");
     let wrong = connect(redis_server::as_user(server.settings("acl"), "gateway", "guess", None));
     assert!(wrong.ping().await.is_err());
+    let worker = (format!("worker-{POOL}"), format!("work-{POOL}"));
     for command in ["FLUSHALL", "CONFIG GET *", "KEYS *", "ACL LIST", "SCRIPT FLUSH", "SHUTDOWN"] {
-        for (user, password) in [("gateway", "gate"), ("worker", "work")] {
+        for (user, password) in [("gateway", "gate"), (worker.0.as_str(), worker.1.as_str())] {
             let said = server.say(&format!("AUTH {user} {password}\r\n{command}"));
             assert!(said.contains("NOPERM"), "{user} may {command}: {said}");
         }
     }
+}
+
+/// Ten thousand changes that wait for each other at thirty locks, a few at once: run, cancelled, given back, and left by
+/// workers that died. In the end nothing of them is held, waits, or locks anything, and nothing is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn p46_ten_thousand_jobs_leave_no_claim_no_lock_and_no_place_in_a_line() {
+    const JOBS: u64 = 10_000;
+    let server = RedisServer::start(Options { forgetful: true, ..Options::default() });
+    let w = World::new();
+    let queue = connect(server.settings("many"));
+    let (job, ..) = w.job("a");
+    let id = |nth: u64| {
+        let trigger = nth.to_string();
+        InvocationId::derive(Origin { deployment: "test", front: "f", team: "t", trigger: &trigger }, NOW)
+    };
+    let next = AtomicU64::new(0);
+    let lane = async |lane: u64| loop {
+        let nth = next.fetch_add(1, Ordering::SeqCst);
+        if nth >= JOBS {
+            return;
+        }
+        // Time goes on with the work, so that the leases of the dead end while others wait.
+        let now = at(nth / 20);
+        if nth % 64 == 63 {
+            for orphan in queue.reap(POOL, now).await.unwrap().orphans {
+                let _another_lane_was_faster = queue.finish(orphan.key, orphan.fence).await;
+            }
+        }
+        let lock = Some(format!("kubectl/prod/ns-{}", nth % 30));
+        let load = Load::Run(job.clone());
+        let offer = Offer { invocation: id(nth), pool: POOL.into(), repeat: Repeat::Never, lock, load };
+        queue.enqueue(offer, now).await.unwrap();
+        if nth.is_multiple_of(11) {
+            queue.cancel(id(nth)).await.unwrap();
+        }
+        let Some(claim) = queue.claim(POOL, &format!("w{lane}"), now, LEASE).await.unwrap() else { continue };
+        match nth % 16 {
+            // Its worker dies before the start, or after it.
+            0 => {}
+            1 => queue.start(claim.key, claim.fence, now).await.unwrap_or_default(),
+            2 => queue.release(claim.key, claim.fence, now).await.unwrap(),
+            _ => {
+                let _cancelled = queue.start(claim.key, claim.fence, now).await;
+                queue.finish(claim.key, claim.fence).await.unwrap();
+            }
+        }
+    };
+    tokio::join!(lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7));
+    // The leases of the dead end; what is left is run, and what started is settled.
+    for round in 1.. {
+        let now = at(600 + 60 * round);
+        let reaped = queue.reap(POOL, now).await.unwrap();
+        for orphan in &reaped.orphans {
+            queue.finish(orphan.key, orphan.fence).await.unwrap();
+        }
+        let mut ran = 0;
+        while let Some(claim) = queue.claim(POOL, "last", now, LEASE).await.unwrap() {
+            queue.finish(claim.key, claim.fence).await.unwrap();
+            ran += 1;
+        }
+        if reaped.orphans.is_empty() && reaped.requeued.is_empty() && ran == 0 {
+            break;
+        }
+    }
+    assert!(queue.held(POOL).await.unwrap().is_empty());
+    let kept = |what: &str| server.say(&format!("KEYS {{cs:many}}:pool:{POOL}:{what}")).matches("{cs:many}").count();
+    for what in ["ready", "held", "orphans", "lock:*", "line:*"] {
+        assert_eq!(kept(what), 0, "{what}");
+    }
+    assert_eq!(kept("job:*"), 10_000, "each is remembered, so that none is offered again");
+    for nth in 0..JOBS {
+        queue.close(id(nth), at(1)).await.unwrap();
+    }
+    while !queue.forget(at(2)).await.unwrap().is_empty() {}
+    assert_eq!((kept("job:*"), kept("load:*")), (0, 0));
+    let left = server.say("DBSIZE");
+    assert!(left.starts_with(":3\r\n"), "the two numbers and who was here: {left}");
 }
 
 #[tokio::test]

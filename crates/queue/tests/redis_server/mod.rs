@@ -280,17 +280,27 @@ fn field(answer: &str, name: &str) -> Option<String> {
     lines.next().map(str::to_owned)
 }
 
-/// The shipped ACL file for one deployment.
-pub(crate) fn shipped_acl(name: &str) -> String {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|root| root.join("deploy/redis/users.acl"));
-    let text = path.and_then(|path| std::fs::read_to_string(path).ok()).expect("it is shipped");
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let text: Vec<&str> = lines.collect();
-    text.join("\n").replace("NAME", name).replace("GATEWAY_PASSWORD", "gate").replace("WORKER_PASSWORD", "work")
+/// The shipped ACL file for one deployment and these pools; the password of `worker-POOL` is `work-POOL`.
+pub(crate) fn shipped_acl(name: &str, pools: &[&str]) -> String {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut places = here.ancestors().map(|folder| folder.join("deploy/redis/users.acl"));
+    let path = places.find(|path| path.exists()).expect("it is shipped");
+    let text = std::fs::read_to_string(path).expect("it is text");
+    let lines = text.lines().filter(|line| !line.starts_with('#')).flat_map(|line| {
+        let of = |pool: &&str| line.replace("WORKER_PASSWORD", "work-POOL").replace("POOL", pool);
+        if line.contains("POOL") { pools.iter().map(of).collect() } else { vec![line.to_owned()] }
+    });
+    let text: Vec<String> = lines.collect();
+    text.join("\n").replace("NAME", name).replace("GATEWAY_PASSWORD", "gate")
 }
 
-/// Settings of one of the two shipped users.
+/// Settings of a pool's worker.
+pub(crate) fn as_worker(settings: RedisSettings, pool: &str, ca: Option<String>) -> RedisSettings {
+    let settings = as_user(settings, &format!("worker-{pool}"), &format!("work-{pool}"), ca);
+    RedisSettings { pools: vec![pool.to_owned()], ..settings }
+}
+
+/// Settings of a shipped user.
 pub(crate) fn as_user(settings: RedisSettings, user: &str, password: &str, ca: Option<String>) -> RedisSettings {
     RedisSettings {
         user: Some(user.into()),

@@ -25,6 +25,8 @@ pub(super) enum Way {
     Tunnel,
     /// The request itself is the server's.
     Plain,
+    /// The same, of a client that takes the port inside for the server's own.
+    Here,
 }
 
 /// Why it is no such request.
@@ -45,7 +47,7 @@ pub(super) async fn read(client: &mut (impl AsyncRead + Unpin)) -> Result<Asked,
             let (authority, way) = target(&bytes).ok_or(BadRequest::NotConnect)?;
             let early = match way {
                 Way::Tunnel => bytes.split_off(end + 4),
-                Way::Plain => bytes,
+                Way::Plain | Way::Here => bytes,
             };
             return Ok(Asked { authority, way, early });
         }
@@ -70,6 +72,10 @@ fn target(head: &[u8]) -> Option<(String, Way)> {
     match (words.next(), words.next(), words.next(), words.next()) {
         (Some("CONNECT"), Some(authority), Some("HTTP/1.1" | "HTTP/1.0"), None) => {
             Some((authority.to_owned(), Way::Tunnel))
+        }
+        // A path alone names no host, so that it is for the one that the port stands for, if it stands for one.
+        (Some(_), Some(path), Some("HTTP/1.1" | "HTTP/1.0"), None) if path.starts_with('/') => {
+            Some((String::new(), Way::Here))
         }
         (Some(_), Some(address), Some("HTTP/1.1" | "HTTP/1.0"), None) => {
             let authority = address.strip_prefix("http://")?.split(['/', '?', '#']).next()?;
@@ -105,12 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_methods_and_endless_requests_are_refused() {
-        for text in [
-            "GET / HTTP/1.1\r\n\r\n",
-            "GET https://a/ HTTP/1.1\r\n\r\n",
-            "CONNECT a:1 b HTTP/1.1\r\n\r\n",
-            "CONNECT a:1\r\n\r\n",
-        ] {
+        for text in ["GET https://a/ HTTP/1.1\r\n\r\n", "CONNECT a:1 b HTTP/1.1\r\n\r\n", "CONNECT a:1\r\n\r\n"] {
             assert!(matches!(asked(text).await, Err(BadRequest::NotConnect)), "{text}");
         }
         let endless = format!("CONNECT a:1 HTTP/1.1\r\nx: {}", "y".repeat(2 * MOST));

@@ -21,7 +21,8 @@ impl World {
 
     fn proxy(&self, hosts: &[String]) -> Proxy {
         let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-        Proxy::start(self.folder.path(), Allowed { hosts, plain: Vec::new(), own: OwnServices::default() }).unwrap()
+        Proxy::start(self.folder.path(), Allowed { hosts, plain: Vec::new(), here: None, own: OwnServices::default() })
+            .unwrap()
     }
 }
 
@@ -141,7 +142,7 @@ async fn p17_plain_http_goes_only_where_it_is_allowed() {
     drop(tunnels.stop().await);
     std::fs::remove_file(world.folder.path().join("proxy")).unwrap();
     let plain = vec![literal.parse().unwrap()];
-    let allowed = Allowed { hosts: Vec::new(), plain, own: OwnServices::default() };
+    let allowed = Allowed { hosts: Vec::new(), plain, here: None, own: OwnServices::default() };
     let proxy = Proxy::start(world.folder.path(), allowed).unwrap();
     for other in [format!("127.0.0.1:{}", port ^ 1), "127.0.0.1".to_owned(), format!("localhost:{port}")] {
         assert!(answer(&proxy, &get(&other)).await.starts_with("HTTP/1.1 403 "), "{other}");

@@ -1,7 +1,7 @@
 //! Where programs of ours are: beside the launcher, or this very program when it is its own launcher.
 
 use crate::program::ProgramError;
-use crate::recipe::{Credential, Recipe};
+use crate::recipe::{Candidate, Credential, Recipe};
 use countersign_jail::LauncherPath;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,8 @@ pub(super) fn with_drivers(mut recipe: Recipe, launcher: &LauncherPath) -> Recip
         && let Ok(path) = beside(launcher, DRIVER)
     {
         for candidate in recipe.programs.values_mut().flatten() {
-            *candidate = candidate.moved(&path);
+            // Beside a driver may stand a program of somebody else's, with an installation of its own.
+            *candidate = Candidate { run: path.to_string_lossy().into_owned(), ..candidate.clone() };
         }
     }
     recipe

@@ -7,10 +7,8 @@ use countersign_jail::{Applied, Exit, INTERRUPT, KILL, SetupError, Status, TERMI
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, split};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a command is waited for that is to end.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +29,9 @@ impl Patience {
         longer.unwrap_or(Self::USUAL)
     }
 }
+
+/// How long an order may take on its way.
+const TOLD: Duration = Duration::from_millis(500);
 
 /// From being killed until the launcher is not waited for any longer.
 const LAST: Duration = Duration::from_secs(5);
@@ -72,17 +73,17 @@ enum Phase {
 }
 
 /// Reads records until the last one. `stop` says when and why the job is to be ended.
-pub(super) async fn follow(link: UnixStream, stop: impl Future<Output = Stop>) -> Followed {
+pub(super) async fn follow(link: impl AsyncRead + AsyncWrite + Unpin, stop: impl Future<Output = Stop>) -> Followed {
     follow_patiently(link, Patience::USUAL, stop).await
 }
 
 /// The same for a command that may need longer to clean up.
 pub(super) async fn follow_patiently(
-    link: UnixStream,
+    link: impl AsyncRead + AsyncWrite + Unpin,
     patience: Patience,
     stop: impl Future<Output = Stop>,
 ) -> Followed {
-    let (records, mut orders) = link.into_split();
+    let (records, mut orders) = split(link);
     let mut records = BufReader::new(records).lines();
     let mut stop = pin!(stop);
     let mut followed = Followed { end: End::Lost(String::new()), stop: None, applied: None };
@@ -124,8 +125,13 @@ pub(super) async fn follow_patiently(
 }
 
 /// A launcher that cannot be told is gone, which the records will say.
-async fn order(orders: &mut OwnedWriteHalf, byte: u8, next: Phase) -> Phase {
-    drop(orders.write_all(&[byte]).await);
+async fn order(orders: &mut (impl AsyncWrite + Unpin), byte: u8, next: Phase) -> Phase {
+    let told = async {
+        orders.write_all(&[byte]).await?;
+        orders.flush().await
+    };
+    // A pod that takes nothing is waited for no longer than the order is worth.
+    drop(timeout(TOLD, told).await);
     next
 }
 

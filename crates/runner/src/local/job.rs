@@ -2,16 +2,21 @@
 //!
 //! **Invariant:** everything a job holds is released when its value is dropped, however that comes about.
 
-use super::LocalJail;
 use super::filter::Filtering;
 use super::follow::{End, Followed, Patience, Stop, follow_patiently};
-use super::order::{Order, Taking};
+use super::order::{Order, Runs, Taking};
 use super::pump::{Budget, Finished, Place, Stream};
+use super::site::{Pipes, Site, Started};
+use super::{LocalJail, Usable};
 use crate::egress::{Allowed, Proxy};
-use crate::folder::{JobFolder, Uid};
+use crate::folder::JobFolder;
+use crate::kubernetes::{Came, Jobs, Over, wire};
 use crate::material::{self, Surroundings};
 use crate::port::{Exit, Output, Ran, RunFault, StepOutput};
 use crate::program::HOME;
+use crate::service::Told;
+use crate::stack;
+use crate::target::{HostPort, Target};
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
@@ -19,8 +24,8 @@ use countersign_core::outcome::Ending;
 use countersign_core::refusal::shown;
 use countersign_core::time::Clock;
 use countersign_jail::{
-    Egress, End as CommandEnd, Environment, Jailed, Launcher, LauncherPath, Level, Limits, Plan, PrivateFile, Stdin,
-    Streams, Writable, spawn,
+    Applied, Egress, End as CommandEnd, Environment, Exit as Ended, Launcher, LauncherPath, Level, Limits, Plan,
+    PrivateFile, Stdin, Streams, Writable,
 };
 use countersign_redact::Patterns;
 use countersign_secrets::Lease;
@@ -35,12 +40,11 @@ use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// From the worker's decision to exec (design: thirty seconds on `CLOCK_BOOTTIME`).
-const FRESH: Duration = Duration::from_secs(30);
+pub(crate) const FRESH: Duration = Duration::from_secs(30);
 
 /// How long a reader may take for what is left when the command has ended, and when it was ended.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -53,7 +57,7 @@ const LEFT_WHEN_TOLD: u32 = 5;
 const PROXY_PORT: u16 = 3128;
 
 /// A job ready to run.
-pub(super) struct Job {
+pub(crate) struct Job {
     on_record: OnRecord,
     order: Order,
     ran: Ran,
@@ -64,7 +68,9 @@ pub(super) struct Job {
     home: String,
     egress: Egress,
     proxy: Option<Proxy>,
-    uid: Uid,
+    site: Site,
+    /// Of a Terraform stack, what was prepared for it.
+    prepared: Option<stack::Prepared>,
     _folder: JobFolder,
     pub(super) launcher: LauncherPath,
     clock: Arc<dyn Clock>,
@@ -82,38 +88,59 @@ pub(super) struct Report {
 }
 
 impl Job {
-    pub(super) async fn prepare(
-        jail: &LocalJail,
+    /// `jobs` is the cluster of an order at level `job`.
+    pub(crate) async fn prepare(
+        (jail, jobs): (&LocalJail, Option<&Jobs>),
         on_record: OnRecord,
         order: Order,
         lease: &Lease,
         out: Output,
     ) -> Result<Self, RunFault> {
-        let program = order.usable.program.clone();
-        let checked = tokio::task::spawn_blocking(move || program.check().and_then(|()| program.digest())).await;
-        checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
+        if let Runs::Here(usable) = &order.runs {
+            let program = usable.program.clone();
+            let checked = tokio::task::spawn_blocking(move || program.check().and_then(|()| program.digest())).await;
+            checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
+        }
         let ran = order.ran()?;
         let filtering = Filtering::prepare(jail, &order).await?;
-        let patterns = Patterns::new(lease.known_secrets()).map_err(RunFault::Redaction)?;
-        let uid = jail.uids.lend().ok_or(RunFault::Busy)?;
+        let told = match &order.target {
+            Some(Target::Service(service)) => Some(service.told(on_record.warrant()).await?),
+            _ => None,
+        };
+        let known = lease.known_secrets().into_iter().chain(told.iter().flat_map(Told::known));
+        let patterns = Patterns::new(known).map_err(RunFault::Redaction)?;
         let folder = jail.run.job().map_err(RunFault::Prepare)?;
         let home = match order.level {
-            Level::Strict => HOME.to_owned(),
-            Level::Nested | Level::Job | Level::None => path_text(&jail.run.fresh().map_err(RunFault::Prepare)?),
+            Level::Strict | Level::Job => HOME.to_owned(),
+            Level::Nested | Level::None => path_text(&jail.run.fresh().map_err(RunFault::Prepare)?),
         };
         let own = jail.own.clone();
         let (proxy, egress, port) = match &order.way {
             None => (None, Egress::None, 0),
             Some(way) => {
-                let allowed = Allowed { hosts: way.hosts.clone(), plain: way.plain.clone(), own };
+                let allowed =
+                    Allowed { hosts: way.hosts.clone(), plain: way.plain.clone(), here: way.here.clone(), own };
                 let proxy = Proxy::start(folder.path(), allowed).map_err(RunFault::Prepare)?;
-                let port = proxy_port(order.level).map_err(RunFault::Prepare)?;
+                // A tool that sends what is for the loopback past every proxy finds this one where it looks.
+                let here = way.here.as_ref().filter(|_| order.level == Level::Strict).map(HostPort::port);
+                let port = here.map_or_else(|| proxy_port(order.level), Ok).map_err(RunFault::Prepare)?;
                 let egress = Egress::Proxy { socket: proxy.socket().to_owned(), port };
                 (Some(proxy), egress, port)
             }
         };
         let (wall, most) = (order.recipe.limits.wall(), order.recipe.limits.output_bytes());
         let wall = out.narrower.wall.map_or(wall, |narrower| narrower.min(wall));
+        let prepared = match &order.target {
+            Some(Target::Stack(stack)) => {
+                let around = stack::Around { folder: &folder, plans: jail.plans.as_ref(), now: jail.clock.now() };
+                let step = order.steps.first().ok_or(RunFault::NoPreview)?;
+                tokio::select! {
+                    prepared = stack::prepare(on_record.warrant(), stack, step, around) => Some(prepared?),
+                    () = out.cancel.cancelled() => return Err(RunFault::Refused(Box::new(stack::cancelled()))),
+                }
+            }
+            _ => None,
+        };
         let requester = on_record.warrant().requester();
         let around = Surroundings {
             home: &home,
@@ -121,11 +148,20 @@ impl Job {
             steps: &order.steps,
             requester: &format!("{} [{}]", shown(&requester.name), requester.id),
             seconds: wall.as_secs(),
+            stack: prepared.as_ref(),
+            service: told.as_ref(),
         };
         let (files, env) = private(&order, lease, around)?;
         let output_limit = out.narrower.output_bytes.map_or(most, |narrower| narrower.min(most));
         let budget = Budget::new(output_limit);
         let (launcher, clock) = (jail.launcher.clone(), Arc::clone(&jail.clock));
+        let site = match jobs {
+            Some(jobs) => {
+                let proxy = proxy.as_ref().map(Proxy::socket);
+                Site::Pod(Box::new(Box::pin(jobs.create(&on_record, &order, wall, proxy)).await?))
+            }
+            None => Site::Here(jail.uids.lend().ok_or(RunFault::Busy)?),
+        };
         let deadline = Instant::now() + wall;
         Ok(Self {
             on_record,
@@ -138,7 +174,8 @@ impl Job {
             home,
             egress,
             proxy,
-            uid,
+            site,
+            prepared,
             _folder: folder,
             launcher,
             clock,
@@ -151,13 +188,44 @@ impl Job {
     }
 
     /// Runs the steps until one does not end with 0, and then lets go of everything.
-    pub(super) async fn run(mut self) -> Result<Exit, RunFault> {
+    pub(crate) async fn run(mut self) -> Result<Exit, RunFault> {
         let mut report = self.report();
-        let ended = self.steps(&mut report).await;
+        let ended = match self.ready().await {
+            Ok(()) => self.steps(&mut report).await,
+            Err(fault) => Err(fault),
+        };
+        report.exit.notes.extend(self.site.release().await);
         if let Some(proxy) = self.proxy.take() {
             report.exit.notes.extend(proxy.stop().await);
         }
-        ended.map(|()| report.exit)
+        ended?;
+        self.keep(&mut report.exit).await?;
+        Ok(report.exit)
+    }
+
+    /// What a look at a stack comes to is bound to what is kept of it; what was applied is not kept.
+    async fn keep(&self, exit: &mut Exit) -> Result<(), RunFault> {
+        let Some(prepared) = &self.prepared else { return Ok(()) };
+        prepared.forget().await;
+        if exit.ending == Ending::Ran && exit.code == Some(0) {
+            let decision = self.on_record.warrant().decision().decision();
+            exit.plan = prepared.keep(&decision.deployment, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the pod of a job that has one; its time begins when it is there.
+    async fn ready(&mut self) -> Result<(), RunFault> {
+        let Site::Pod(pod) = &self.site else { return Ok(()) };
+        let gone = self.clock.boottime().saturating_sub(self.on_record.decided_boottime());
+        if gone > FRESH {
+            return Err(RunFault::Stale);
+        }
+        let late = Instant::now() + FRESH.saturating_sub(gone);
+        if pod.ready(&self.out.cancel, late).await? == Came::Yes {
+            self.deadline = Instant::now() + self.wall;
+        }
+        Ok(())
     }
 
     async fn steps(&self, report: &mut Report) -> Result<(), RunFault> {
@@ -192,6 +260,7 @@ impl Job {
             steps: Vec::new(),
             ran: self.ran.clone(),
             notes: Vec::new(),
+            plan: None,
         };
         Report { exit, hash: Sha256::new() }
     }
@@ -205,35 +274,63 @@ impl Job {
 
     /// Runs one step in a jail of its own.
     pub(super) async fn command(&self, argv: &Argv, takers: (Stream, Option<Stream>)) -> Result<Taken, RunFault> {
-        let (streams, pipes) = pipes(self.order.taking, self.stdin(argv)).map_err(RunFault::Prepare)?;
-        let Jailed { link, mut launcher, .. } =
-            spawn(&self.plan(argv), &self.launcher, streams).map_err(RunFault::Spawn)?;
-        let link = link.into_stream();
-        link.set_nonblocking(true).map_err(RunFault::Prepare)?;
-        let link = UnixStream::from_std(link).map_err(RunFault::Prepare)?;
+        let Started { link, pipes, launcher } = match self.start(argv).await? {
+            Ok(started) => started,
+            Err(followed) => return Ok(Taken::lost(followed, takers, &self.budget).await),
+        };
         let (mut out, mut err) = takers;
-        let patience = Patience::of(self.order.recipe.limits.interrupt_seconds);
-        let (followed, all) = self
-            .both(follow_patiently(link, patience, self.stop()), pump(&mut out, &mut err, pipes, &self.budget))
+        let (mut followed, all) = self
+            .both(follow_patiently(link, self.patience(), self.stop()), pump(&mut out, &mut err, pipes, &self.budget))
             .await;
-        if matches!(followed.end, End::Lost(_)) {
-            kill(&launcher);
+        let lost = matches!(followed.end, End::Lost(_));
+        match (launcher, &self.site) {
+            (Some(mut launcher), _) => {
+                if lost {
+                    kill(&launcher);
+                }
+                // It ends right after its last record. No zombie is left when a step has ended.
+                let reaped = tokio::task::spawn_blocking(move || launcher.reap().map(drop)).await;
+                drop(reaped);
+            }
+            (None, Site::Pod(pod)) if lost => followed.end = pod_end(&pod.fate().await),
+            (None, Site::Here(_) | Site::Pod(_)) => {}
         }
-        // It ends right after its last record. No zombie is left when a step has ended.
-        let reaped = tokio::task::spawn_blocking(move || launcher.reap().map(drop)).await;
-        drop(reaped);
-        let whole = all && followed.stop.is_none();
+        // What was cut off may have been the rest of a secret.
+        let whole = all && followed.stop.is_none() && !lost;
         let (out, err) = finished(out, err, whole, &self.budget).await;
-        let late = !all || (whole && out.cut);
-        Ok(Taken { followed, out, err, late })
+        let broken = out.broken || err.as_ref().is_some_and(|err| err.broken);
+        let late = !all || (whole && out.cut && !broken);
+        Ok(Taken { followed, out, err, late, broken })
+    }
+
+    /// Starts a step where the job runs; a pod that is lost by then may have begun it.
+    async fn start(&self, argv: &Argv) -> Result<Result<Started, Followed>, RunFault> {
+        match &self.site {
+            Site::Here(uid) => {
+                Site::start_here(&self.plan(argv, uid.number), &self.launcher, self.pipes(argv)?).map(Ok)
+            }
+            Site::Pod(pod) => match pod.run(self.pod_step(argv)).await {
+                Ok(streams) => Ok(Ok(streams.into())),
+                Err(_) => Ok(Err(Followed { end: pod_end(&pod.fate().await), stop: None, applied: None })),
+            },
+        }
+    }
+
+    fn pipes(&self, argv: &Argv) -> Result<(Streams, Pipes), RunFault> {
+        let stdin = match &self.prepared {
+            Some(prepared) => prepared.stdin().map_err(RunFault::Prepare)?,
+            None => self.input(argv).map_or(Stdin::Null, |text| Stdin::Bytes(text.into_bytes())),
+        };
+        pipes(self.order.taking, stdin).map_err(RunFault::Prepare)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::of(self.order.recipe.limits.interrupt_seconds)
     }
 
     /// The command's input for a step that reads its objects from there; nothing for any other.
-    fn stdin(&self, step: &Argv) -> Stdin {
-        match self.on_record.warrant().input_of(step) {
-            Some(input) => Stdin::Bytes(input.text().as_bytes().to_vec()),
-            None => Stdin::Null,
-        }
+    fn input(&self, step: &Argv) -> Option<String> {
+        self.on_record.warrant().input_of(step).map(|input| input.text().to_owned())
     }
 
     /// Follows the job to its end while its output is taken. Whether all of it was taken.
@@ -286,6 +383,11 @@ impl Job {
         }
     }
 
+    /// What a pod's launcher built is a part of level `job`.
+    fn built(&self, applied: Applied) -> Applied {
+        Applied { level: self.order.level, ..applied }
+    }
+
     fn takers(&self) -> (Stream, Option<Stream>) {
         let stream = |place| Stream::new(&self.patterns, place);
         match self.order.taking {
@@ -298,10 +400,11 @@ impl Job {
 
     /// Adds a step to the report. Whether the next one may run.
     pub(super) fn settle(&self, argv: &Argv, taken: Taken, report: &mut Report) -> Result<Next, RunFault> {
-        let Taken { followed, out, err, late } = taken;
+        let Taken { followed, out, err, late, broken } = taken;
         let exit = &mut report.exit;
         exit.notes.extend(late.then(|| "the end of the output was dropped: it was not read in time".to_owned()));
-        exit.ran.applied = followed.applied.or(exit.ran.applied.take());
+        exit.notes.extend(broken.then(|| "the end of the output was lost on its way".to_owned()));
+        exit.ran.applied = followed.applied.map(|it| self.built(it)).or(exit.ran.applied.take());
         exit.notes.extend(followed.stop.map(|stop| self.sentence(stop)));
         let code = match followed.end {
             End::Setup(_) if followed.stop.is_some() => None,
@@ -324,6 +427,8 @@ impl Job {
                 })
             }
         };
+        // Half of what a preview said is nothing to decide about.
+        let code = if broken && self.order.taking == Taking::Apart { None } else { code };
         exit.code = code;
         exit.output_bytes += out.bytes + err.as_ref().map_or(0, |err| err.bytes);
         exit.redactions += out.redactions + err.as_ref().map_or(0, |err| err.redactions);
@@ -340,26 +445,52 @@ impl Job {
         Ok(if code == Some(0) && followed.stop.is_none() { Next::Step } else { Next::End })
     }
 
-    fn plan(&self, argv: &Argv) -> Plan {
+    /// A step as a pod is told it, which makes the plan from what its image holds.
+    fn pod_step(&self, argv: &Argv) -> wire::Step {
+        let recipe = &self.order.recipe;
+        wire::Step {
+            program: self.order.name.clone(),
+            candidates: recipe.programs.get(&self.order.name).cloned().unwrap_or_default(),
+            files: recipe.files.clone(),
+            files_if_present: recipe.files_if_present.clone(),
+            arguments: argv.arguments().to_vec(),
+            env: self.env.clone(),
+            private: self.files.clone(),
+            stdin: self.input(argv),
+            limits: limits(&recipe.limits),
+            proxy: match self.egress {
+                Egress::None => None,
+                Egress::Proxy { port, .. } => Some(port),
+            },
+            apart: self.order.taking != Taking::Live,
+            interrupted_ms: u64::try_from(self.patience().interrupted.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn plan(&self, argv: &Argv, uid: u32) -> Plan {
         let level = self.order.level;
-        let program = &self.order.usable.program;
+        let Runs::Here(usable) = &self.order.runs else { unreachable!("a job that runs here has its program here") };
+        let Usable { program, files } = &**usable;
         let inside = program.inside(level);
         let own = program.mounts(level, &inside);
-        let files = self.order.usable.files.iter().map(|file| file.mount(level));
+        let files = files.iter().map(|file| file.mount(level));
         let files = files.filter(|mount| !own.iter().any(|own| own.target == mount.target));
         let fixed = program.fixed(level).chain(argv.arguments().iter().cloned());
         Plan {
             level,
             argv: std::iter::once(inside).chain(fixed).collect(),
             env: self.env.clone(),
-            root: files.chain(own.iter().cloned()).collect(),
+            root: files
+                .chain(own.iter().cloned())
+                .chain(self.prepared.as_ref().and_then(stack::Prepared::mount))
+                .collect(),
             files: self.files.clone(),
             home: self.home.clone(),
             workdir: self.home.clone(),
             writable: Writable::NoExec,
             limits: limits(&self.order.recipe.limits),
             egress: self.egress.clone(),
-            uid: self.uid.number,
+            uid,
         }
     }
 }
@@ -371,6 +502,25 @@ pub(super) struct Taken {
     err: Option<Finished>,
     /// Whether the end of the output was not read in time.
     late: bool,
+    /// Whether it was lost on its way from a pod.
+    broken: bool,
+}
+
+impl Taken {
+    /// A step whose streams never came.
+    async fn lost(followed: Followed, (out, err): (Stream, Option<Stream>), budget: &Budget) -> Self {
+        let (out, err) = finished(out, err, false, budget).await;
+        Self { followed, out, err, late: false, broken: false }
+    }
+}
+
+/// How a command ended whose pod was lost. The kernel's kill for memory takes the launcher along with the command.
+fn pod_end(over: &Over) -> End {
+    if over.out_of_memory {
+        let end = CommandEnd::Signal(Signal::KILL.as_raw());
+        return End::Exit(Ended { end, cpu_ms: 0, max_rss_bytes: 0, out_of_memory: true, left_behind: Vec::new() });
+    }
+    End::Lost(format!("the connection to the job's pod was lost: {}", over.why))
 }
 
 /// Whether the next step may run.
@@ -396,7 +546,7 @@ fn private(
 ) -> Result<(Vec<PrivateFile>, Environment), RunFault> {
     let mut env = order.recipe.env.clone();
     let private = material::render(order.recipe.credential, order.target.as_ref(), lease, around);
-    let fault = || RunFault::Material { program: order.usable.program.name.clone(), class: lease.class() };
+    let fault = || RunFault::Material { program: order.name.clone(), class: lease.class() };
     let private = private.ok_or_else(fault)?;
     env.insert("HOME".into(), around.home.to_owned());
     env.extend(private.env);
@@ -418,15 +568,10 @@ pub(super) fn limits(of: &crate::recipe::Limits) -> Limits {
 fn proxy_port(level: Level) -> io::Result<u16> {
     match level {
         Level::Strict => Ok(PROXY_PORT),
-        Level::Nested | Level::Job | Level::None => {
-            Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-        }
+        // Alone in its pod, and hard to guess: elsewhere nothing listens on it.
+        Level::Job => crate::kubernetes::proxy_port(),
+        Level::Nested | Level::None => Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
     }
-}
-
-struct Pipes {
-    out: pipe::Receiver,
-    err: Option<pipe::Receiver>,
 }
 
 /// One pipe for both streams keeps their order; two keep them apart.
@@ -440,7 +585,9 @@ fn pipes(taking: Taking, stdin: Stdin) -> io::Result<(Streams, Pipes)> {
         }
     };
     let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
-    let pipes = Pipes { out: receiver(out)?, err: err.map(receiver).transpose()? };
+    let out = Box::new(receiver(out)?);
+    let err = err.map(receiver).transpose()?.map(|err| Box::new(err) as Box<_>);
+    let pipes = Pipes { out, err };
     Ok((Streams { stdin, stdout: Stdio::from(into_out), stderr: Stdio::from(into_err) }, pipes))
 }
 

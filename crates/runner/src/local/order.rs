@@ -3,19 +3,23 @@
 //! **Invariant:** an order that was made runs the warrant's steps and nothing else; whatever of the decision this
 //! version cannot do is refused, never left out.
 
-use super::{Installed, Known, Usable, level, profile_digest};
+use super::follow::Patience;
+use super::{Installed, Known, Usable, level, not_proven, profile_digest};
 use crate::hosts;
+use crate::kubernetes::{Image, Images};
 use crate::port::{Ran, RunFault};
 use crate::program::ProgramError;
-use crate::recipe::{Credential, EgressRule, Recipe};
+use crate::recipe::{Candidate, Credential, EgressRule, Limits, Recipe};
 use crate::target::{Endpoint, HostPort, Target};
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::{Argv, Tool};
+use countersign_core::tier::Isolation;
 use countersign_core::warrant::Warrant;
 use countersign_jail::Level;
 use countersign_secrets::{Lease, Material, TargetKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How the output of a step is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +34,10 @@ pub(super) enum Taking {
 
 /// A warrant understood.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(crate) struct Order {
+    pub(super) name: String,
     pub(super) recipe: Arc<Recipe>,
-    pub(super) usable: Usable,
+    pub(super) runs: Runs,
     pub(super) level: Level,
     pub(super) steps: Vec<Argv>,
     pub(super) taking: Taking,
@@ -44,13 +49,24 @@ pub(super) struct Order {
     pub(super) follows: bool,
 }
 
-/// The way out of the jail.
+/// Where the program is.
 #[derive(Debug)]
+pub(super) enum Runs {
+    /// On this host.
+    Here(Box<Usable>),
+    /// In an image, at level `job`.
+    Image(Image),
+}
+
+/// The way out of the jail.
+#[derive(Debug, Default)]
 pub(super) struct Way {
     /// Where the job may connect to.
     pub(super) hosts: Vec<HostPort>,
     /// Where it may speak HTTP without TLS.
     pub(super) plain: Vec<HostPort>,
+    /// What of this very host the port inside stands for.
+    pub(super) here: Option<HostPort>,
 }
 
 impl Order {
@@ -58,6 +74,7 @@ impl Order {
         warrant: &Warrant,
         installed: &BTreeMap<String, Installed>,
         known: &Known,
+        images: &Images,
     ) -> Result<Self, RunFault> {
         let name = program_of(warrant.command().tool(), known)?;
         let found = installed.get(name).ok_or_else(|| RunFault::NoRunner(name.to_owned()))?;
@@ -79,12 +96,11 @@ impl Order {
                 (Some(target), Some(way))
             }
         };
-        let usable = found.usable().clone().map_err(|reason| {
-            RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
-        })?;
+        let runs = Runs::find(name, found, isolation, images)?;
         Ok(Self {
+            name: name.to_owned(),
             recipe: Arc::clone(&found.recipe),
-            usable,
+            runs,
             level: level(isolation),
             steps,
             taking: match (warrant.is_dry(), filters.is_empty()) {
@@ -100,7 +116,7 @@ impl Order {
     }
 
     /// Whether the lease is this run's own.
-    pub(super) fn fits(&self, on_record: &OnRecord, lease: &Lease) -> Result<(), RunFault> {
+    pub(crate) fn fits(&self, on_record: &OnRecord, lease: &Lease) -> Result<(), RunFault> {
         let warrant = on_record.warrant();
         if lease.invocation() != on_record.invocation() {
             return Err(RunFault::OtherLease("it was issued for another invocation"));
@@ -124,13 +140,57 @@ impl Order {
         if fits {
             return Ok(());
         }
-        Err(RunFault::Material { program: self.usable.program.name.clone(), class: lease.class() })
+        Err(RunFault::Material { program: self.name.clone(), class: lease.class() })
     }
 
-    pub(super) fn ran(&self) -> Result<Ran, RunFault> {
-        let program = &self.usable.program;
-        let (path, digest) = (program.path.clone(), program.digest().map_err(RunFault::Program)?);
-        Ok(Ran { program: path, digest, profile: profile_digest(self.level), applied: None })
+    /// The image it runs from, at level `job`.
+    pub(crate) fn image(&self) -> Option<&Image> {
+        match &self.runs {
+            Runs::Here(_) => None,
+            Runs::Image(image) => Some(image),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.recipe.limits
+    }
+
+    /// From the first order to end until the kill.
+    pub(crate) fn grace(&self) -> Duration {
+        let patience = Patience::of(self.recipe.limits.interrupt_seconds);
+        patience.interrupted + patience.asked
+    }
+
+    pub(crate) fn ran(&self) -> Result<Ran, RunFault> {
+        let (program, digest, profile) = match &self.runs {
+            Runs::Here(usable) => {
+                let digest = usable.program.digest().map_err(RunFault::Program)?;
+                (usable.program.path.clone(), digest, profile_digest(self.level))
+            }
+            // The image's digest stands for all that is in it.
+            Runs::Image(image) => {
+                let candidates = self.recipe.programs.get(&self.name).into_iter().flatten();
+                let path = candidates.map(Candidate::path).next().unwrap_or_default();
+                (path, image.digest(), crate::kubernetes::profile_digest())
+            }
+        };
+        Ok(Ran { program, digest, profile, applied: None })
+    }
+}
+
+impl Runs {
+    fn find(name: &str, found: &Installed, isolation: Isolation, images: &Images) -> Result<Self, RunFault> {
+        let missing = |reason: String| {
+            RunFault::Program(ProgramError::NoCandidate { name: name.to_owned(), reasons: vec![reason] })
+        };
+        if isolation == Isolation::Job {
+            if images.is_empty() {
+                return Err(not_proven(isolation));
+            }
+            let image = images.get(name).cloned();
+            return image.map(Self::Image).ok_or_else(|| missing("this worker has no image with it".to_owned()));
+        }
+        found.usable().clone().map(Box::new).map(Self::Here).map_err(missing)
     }
 }
 
@@ -163,25 +223,35 @@ impl Way {
     fn of(target: &Target, steps: &[Argv]) -> Result<Self, RunFault> {
         let (endpoint, hosts): (_, Option<Vec<_>>) = match target {
             Target::Cluster(cluster) => {
-                return Ok(Self { hosts: cluster.allowed.clone(), plain: Vec::new() });
+                return Ok(Self { hosts: cluster.allowed.clone(), ..Self::default() });
             }
             Target::Profile(it) => {
                 (&it.endpoint, steps.iter().map(|step| hosts::aws::hosts(step, &it.account)).collect())
             }
             Target::Project(it) => (&it.endpoint, steps.iter().map(hosts::gcloud::hosts).collect()),
             Target::Alertmanager(it) => return Ok(Self::to(&it.endpoint)),
+            Target::Service(it) => {
+                let wrong = |_| RunFault::NotAvailable("an address of this service");
+                let (hosts, plain) = it.hosts().map_err(wrong)?;
+                return Ok(Self { hosts, plain, here: None });
+            }
+            Target::Stack(it) => {
+                let here = it.here().cloned();
+                let (hosts, plain) = (it.hosts().to_vec(), here.iter().cloned().collect());
+                return Ok(Self { hosts, plain, here });
+            }
         };
         if let Some(endpoint) = endpoint {
             return Ok(Self::to(endpoint));
         }
         let hosts = hosts.ok_or(RunFault::NotAvailable("the service of this command in this place"))?;
-        Ok(Self { hosts: hosts.concat(), plain: Vec::new() })
+        Ok(Self { hosts: hosts.concat(), ..Self::default() })
     }
 
     /// To one address.
     fn to(endpoint: &Endpoint) -> Self {
         let at = vec![endpoint.at().clone()];
         let (hosts, plain) = if endpoint.is_plain() { (Vec::new(), at) } else { (at, Vec::new()) };
-        Self { hosts, plain }
+        Self { hosts, plain, here: None }
     }
 }

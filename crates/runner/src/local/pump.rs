@@ -89,11 +89,13 @@ struct Delivery {
     hash: Sha256,
     bytes: u64,
     cut: bool,
+    /// Whether the rest was lost on its way.
+    broken: bool,
 }
 
 impl Stream {
     pub(super) fn new(patterns: &Patterns, place: Place) -> Self {
-        let delivery = Delivery { place, hash: Sha256::new(), bytes: 0, cut: false };
+        let delivery = Delivery { place, hash: Sha256::new(), bytes: 0, cut: false, broken: false };
         Self { redactor: Redactor::over(patterns), delivery }
     }
 
@@ -101,7 +103,15 @@ impl Stream {
     /// to end while it writes.
     pub(super) async fn pump(&mut self, mut pipe: impl AsyncRead + Unpin, budget: &Budget) {
         let mut buffer = vec![0; READ];
-        while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+        loop {
+            let read = match pipe.read(&mut buffer).await {
+                Ok(0) => return,
+                Ok(read) => read,
+                Err(_) => {
+                    (self.delivery.cut, self.delivery.broken) = (true, true);
+                    return;
+                }
+            };
             let allowed = budget.take(read);
             if allowed > 0 && !self.delivery.cut {
                 let redacted = self.redactor.push(&buffer[..allowed]);
@@ -125,7 +135,8 @@ impl Stream {
             Place::Live(_) | Place::Into(_) => Vec::new(),
             Place::Whole(kept) | Place::Beginning(kept) => kept,
         };
-        Finished { kept, redactions: counts.total(), bytes: delivery.bytes, cut: delivery.cut, hash: delivery.hash }
+        let Delivery { bytes, cut, broken, hash, .. } = delivery;
+        Finished { kept, redactions: counts.total(), bytes, cut, broken, hash }
     }
 }
 
@@ -184,6 +195,8 @@ pub(super) struct Finished {
     pub(super) bytes: u64,
     /// Whether something of the end is missing.
     pub(super) cut: bool,
+    /// Whether that was lost on its way from a pod.
+    pub(super) broken: bool,
     hash: Sha256,
 }
 

@@ -65,8 +65,15 @@ pub(super) fn render(profile: &Profile, material: &Material, around: Surrounding
 mod tests {
     use super::*;
 
-    const AROUND: Surroundings<'_> =
-        Surroundings { home: "/home/job", proxy: 3128, steps: &[], requester: "ann", seconds: 60 };
+    const AROUND: Surroundings<'_> = Surroundings {
+        home: "/home/job",
+        proxy: 3128,
+        steps: &[],
+        requester: "ann",
+        seconds: 60,
+        stack: None,
+        service: None,
+    };
 
     fn material(key: &str, secret: &str, token: Option<&str>) -> Material {
         Material::Aws {

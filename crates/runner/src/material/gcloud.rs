@@ -39,7 +39,15 @@ mod tests {
     fn render_for(endpoint: Option<&str>, material: &Material) -> Option<Private> {
         let project = Project { endpoint: endpoint.map(|text| text.parse().unwrap()) };
         let steps = [Argv::new(["gcloud", "sql", "instances", "list"].map(str::to_owned).to_vec()).unwrap()];
-        let around = Surroundings { home: "/home/job", proxy: 3128, steps: &steps, requester: "ann", seconds: 60 };
+        let around = Surroundings {
+            home: "/home/job",
+            proxy: 3128,
+            steps: &steps,
+            requester: "ann",
+            seconds: 60,
+            stack: None,
+            service: None,
+        };
         render(&project, material, around)
     }
 

@@ -4,9 +4,10 @@
 //! this file alone.
 
 use super::{Private, Surroundings};
+use crate::service::{self, Section};
 use crate::target::Target;
 use countersign_core::id::InvocationId;
-use countersign_secrets::{Material, TargetKey};
+use countersign_secrets::{Impersonation, Material, TargetKey};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
@@ -23,6 +24,10 @@ struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bearer: Option<&'a str>,
     proxy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<super::stack::Stack<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<Section<'a>>,
     seconds: u64,
 }
 
@@ -41,11 +46,22 @@ pub(super) struct Leased<'a> {
     pub(super) invocation: InvocationId,
     pub(super) key: &'a TargetKey,
     pub(super) material: &'a Material,
+    pub(super) acts_as: Option<&'a Impersonation>,
 }
 
 /// The job's file; `None` for a target or a credential that no driver knows.
 pub(super) fn render(target: &Target, leased: Leased<'_>, around: Surroundings<'_>) -> Option<Private> {
+    let stack = match target {
+        Target::Stack(_) => Some(super::stack::render(leased.material, around)?),
+        _ => None,
+    };
+    let service = match target {
+        Target::Service(it) => Some(service::render(it, leased.material, leased.acts_as, around.service?)?),
+        _ => None,
+    };
     let bearer = match leased.material {
+        _ if stack.is_some() => None,
+        Material::ClientCertificate { .. } if service.is_some() => None,
         Material::None => None,
         Material::BearerToken(token) => Some(token.expose_secret()),
         Material::ClientCertificate { .. }
@@ -55,6 +71,8 @@ pub(super) fn render(target: &Target, leased: Leased<'_>, around: Surroundings<'
     };
     let (address, ca) = match target {
         Target::Alertmanager(it) => (it.endpoint.url(), it.ca_pem.as_deref()),
+        Target::Stack(it) => (it.address(), None),
+        Target::Service(it) => (it.cluster.address.as_str(), it.cluster.ca_pem.as_deref()),
         Target::Cluster(_) | Target::Profile(_) | Target::Project(_) => return None,
     };
     let job = Job {
@@ -64,6 +82,8 @@ pub(super) fn render(target: &Target, leased: Leased<'_>, around: Surroundings<'
         target: On { kind: leased.key.kind.as_str(), name: &leased.key.name, address, ca },
         bearer,
         proxy: format!("http://127.0.0.1:{}", around.proxy),
+        stack,
+        service,
         seconds: around.seconds,
     };
     let mut private = Private::default();
@@ -81,9 +101,16 @@ mod tests {
     fn render_for(target: &Target, material: &Material) -> Option<Private> {
         let key = TargetKey::new(TargetKind::Alertmanager, "main");
         let invocation = "0197c1a2-0000-8000-8000-000000000001".parse().unwrap();
-        let around =
-            Surroundings { home: "/home/job", proxy: 3128, steps: &[], requester: "Ann [demo#ann]", seconds: 60 };
-        render(target, Leased { invocation, key: &key, material }, around)
+        let around = Surroundings {
+            home: "/home/job",
+            proxy: 3128,
+            steps: &[],
+            requester: "Ann [demo#ann]",
+            seconds: 60,
+            stack: None,
+            service: None,
+        };
+        render(target, Leased { invocation, key: &key, material, acts_as: None }, around)
     }
 
     fn main() -> Target {

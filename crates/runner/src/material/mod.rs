@@ -7,8 +7,11 @@ mod aws;
 mod gcloud;
 mod job;
 mod kubeconfig;
+mod stack;
 
 use crate::recipe::Credential;
+use crate::service::Told;
+use crate::stack::Prepared;
 use crate::target::Target;
 use countersign_core::command::Argv;
 use countersign_jail::PrivateFile;
@@ -28,6 +31,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) requester: &'a str,
     /// How long all of it may take.
     pub(crate) seconds: u64,
+    /// Of a Terraform stack, what was prepared for it.
+    pub(crate) stack: Option<&'a Prepared>,
+    /// Of a service, what its driver is told besides the catalog.
+    pub(crate) service: Option<&'a Told<'a>>,
 }
 
 /// Files and variables made for one job.
@@ -76,8 +83,8 @@ pub(crate) fn render(
         (Credential::AwsFiles, Some(Target::Profile(profile))) => aws::render(profile, lease.material(), around),
         (Credential::GoogleToken, Some(Target::Project(project))) => gcloud::render(project, lease.material(), around),
         (Credential::Job, Some(target)) => {
-            let (invocation, material) = (lease.invocation(), lease.material());
-            job::render(target, job::Leased { invocation, key: lease.key()?, material }, around)
+            let (invocation, material, acts_as) = (lease.invocation(), lease.material(), lease.impersonation());
+            job::render(target, job::Leased { invocation, key: lease.key()?, material, acts_as }, around)
         }
         (Credential::Kubeconfig | Credential::AwsFiles | Credential::GoogleToken | Credential::Job, _) => None,
     }

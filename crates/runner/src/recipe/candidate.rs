@@ -3,6 +3,7 @@
 //! **Invariant:** whatever a candidate names is absolute once its places are filled in, and nothing of it is searched
 //! for.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Stands for the folder of the installation.
@@ -13,7 +14,8 @@ const AT: &str = "{at}";
 const BASE: &str = "{base}";
 
 /// One way in which a program may be installed. Texts may begin with `{at}` and, but for `run`, with `{base}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// The folder of the installation; the worker's configuration may name another.
     pub at: Option<PathBuf>,

@@ -113,7 +113,7 @@ pub(crate) async fn p20_filters_leave_nobody() {
         cancel.cancel();
         while chunks.recv().await.is_some() {}
     };
-    let (exit, ()) = tokio::join!(countersign_runner::Runner::run(&world.jail, on_record, &lease, out), watch);
+    let (exit, ()) = tokio::join!(world.runner.run(on_record, &lease, out), watch);
     assert_eq!(exit.unwrap().ending, Ending::Cancelled);
     assert_eq!(processes_with("p20-filter-100006"), Vec::<std::path::PathBuf>::new());
     assert_eq!(world.left_in_run_folder(), 0);

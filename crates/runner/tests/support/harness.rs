@@ -18,12 +18,20 @@ macro_rules! tests {
     ($($path:ident),* $(,)?) => { &[$($crate::support::harness::Test(stringify!($path), || Box::pin($path()))),*] };
 }
 
+/// The same for tests that are told where they run.
+#[macro_export]
+macro_rules! tests_at {
+    ($place:expr, $suffix:literal, $($path:ident),* $(,)?) => {
+        &[$($crate::support::harness::Test(concat!(stringify!($path), $suffix), || Box::pin($path($place)))),*]
+    };
+}
+
 /// `--list`, `--exact NAME` and plain substrings work as with the usual runner. The tests of `nested` run once more behind
 /// a container's filter.
-pub(crate) fn run(tests: &[Test], nested: &[Test]) {
+pub(crate) fn run(tests: &[&Test], nested: &[Test]) {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != CONTAINED).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        for Test(name, _) in tests.iter().chain(nested) {
+        for Test(name, _) in tests.iter().copied().chain(nested) {
             println!("{name}: test");
         }
         return;
@@ -33,7 +41,7 @@ pub(crate) fn run(tests: &[Test], nested: &[Test]) {
         container::enter();
         round(&nested.iter().collect::<Vec<_>>(), &arguments, " (in a container)")
     } else {
-        let here = round(&tests.iter().chain(nested).collect::<Vec<_>>(), &arguments, "");
+        let here = round(&tests.iter().copied().chain(nested).collect::<Vec<_>>(), &arguments, "");
         container::again(&arguments) && here
     };
     std::process::exit(i32::from(!held));

@@ -1,11 +1,13 @@
 //! A worker's surroundings: keys, audit log, broker, jail, and the whole way from a command to its record.
 
+pub(crate) mod cluster;
 pub(crate) mod container;
 pub(crate) mod harness;
 pub(crate) mod inside;
 pub(crate) mod kubernetes;
 pub(crate) mod policy;
 
+use cluster::Ground;
 use countersign_audit::begin::Particulars;
 use countersign_audit::clock::SystemClock;
 use countersign_audit::directory::Directory;
@@ -29,7 +31,7 @@ use countersign_core::warrant::{Checked, CredentialClass};
 use countersign_jail::LauncherPath;
 use countersign_runner::recipe::{Candidate, Recipe};
 use countersign_runner::target::{Cluster, Target, Targets};
-use countersign_runner::{Exit, Known, LocalJail, Narrower, Output, OwnServices, RunFault, Runner as _, Settings};
+use countersign_runner::{Exit, Known, LocalJail, Narrower, Output, OwnServices, RunFault, Runner, Settings};
 use countersign_secrets::{
     Broker as _, Lease, Recipe as Credential, Reference, StaticBroker, StaticConfig, TargetKey, TargetKind, WallLimits,
 };
@@ -57,7 +59,11 @@ pub(crate) const INSIDE: &str = "__inside";
 /// Everything a worker has around its runner.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) jail: LocalJail,
+    pub(crate) jail: Arc<LocalJail>,
+    /// The jail, or what runs jobs in a cluster.
+    pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) ground: Option<Ground>,
+    pub(crate) recipes: Vec<Recipe>,
     pub(crate) clock: Arc<dyn Clock>,
     broker: StaticBroker,
     log: AuditLog,
@@ -171,14 +177,16 @@ impl World {
         let log = open_log(path, sealer("worker"), verifier.clone(), &clock, &tasks).await;
         let (second, programs) = second(path);
         let settings = Settings { programs, ..settings(path, Arc::clone(&clock), second) };
-        let jail = LocalJail::open(settings).unwrap();
+        let recipes = settings.recipes.clone();
+        let jail = Arc::new(LocalJail::open(settings).unwrap());
         jail.learn(known(&jail, target));
         if !container::is_around_us() {
             jail.probe(Isolation::Strict).unwrap();
         }
         let broker = StaticBroker::new(credentials(), Arc::clone(&clock));
         let (gateway, policy, count) = (sealer("gateway"), OpenPolicy(Isolation::Strict), AtomicU64::new(0));
-        Self { folder, jail, clock, broker, log, gateway, verifier, policy, tasks, count }
+        let (runner, ground): (Arc<dyn Runner>, _) = (jail.clone(), None);
+        Self { folder, jail, runner, ground, recipes, clock, broker, log, gateway, verifier, policy, tasks, count }
     }
 
     /// The same world, where everything is decided for this level.
@@ -240,7 +248,7 @@ impl World {
             }
             all
         };
-        tokio::join!(self.jail.run(on_record, &lease, out), collect)
+        tokio::join!(self.runner.run(on_record, &lease, out), collect)
     }
 
     /// Runs a command that must start, and gives its output as text.
@@ -251,10 +259,15 @@ impl World {
 
     /// What is in the folder for running jobs.
     pub(crate) fn left_in_run_folder(&self) -> usize {
-        std::fs::read_dir(self.folder.path().join("run")).unwrap().count()
+        let left = self.ground.as_ref().map_or(0, |ground| ground.left().len());
+        left + std::fs::read_dir(self.folder.path().join("run")).unwrap().count()
     }
 
     pub(crate) async fn close(self) {
+        if let Some(ground) = self.ground {
+            drop(self.runner);
+            ground.close().await;
+        }
         self.log.close().await.unwrap();
         self.tasks.close();
         drop(self.log);
@@ -302,6 +315,7 @@ pub(crate) fn settings(path: &Path, clock: Arc<dyn Clock>, second: Recipe) -> Se
         programs: BTreeMap::new(),
         uids: job_users(),
         own_services: OwnServices::default(),
+        plans: None,
         clock,
     }
 }
@@ -347,7 +361,7 @@ files_if_present: [ /lib64/ld-linux-x86-64.so.*, /lib/ld-linux-aarch64.so.*, /li
 env: {{ LANG: C.UTF-8, PATH: /usr/bin }}
 credential: kubeconfig
 egress: target
-isolation: [strict, nested]
+isolation: [strict, nested, job]
 limits:
   {{ wall_seconds: 60, cpu_seconds: 60, memory_mib: 256, processes: 64,
     open_files: 64, file_mib: 16, tmp_mib: 16, output_mib: 64 }}
@@ -376,6 +390,8 @@ const fn kind_of(target: &Target) -> TargetKind {
         Target::Profile(_) => TargetKind::Profile,
         Target::Project(_) => TargetKind::Project,
         Target::Alertmanager(_) => TargetKind::Alertmanager,
+        Target::Stack(_) => TargetKind::Stack,
+        Target::Service(_) => TargetKind::Service,
     }
 }
 

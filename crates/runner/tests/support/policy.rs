@@ -69,6 +69,7 @@ impl Policy for OpenPolicy {
             reasons: Vec::new(),
             rules: Vec::new(),
             confirmation: Confirmation::NotNeeded,
+            budgets: Vec::new(),
         })
     }
 

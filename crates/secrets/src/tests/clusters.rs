@@ -1,6 +1,6 @@
 //! Tokens of the cluster's own.
 
-use super::world::{Ground, WALL, lease, need, refused, sweep};
+use super::world::{Ground, WALL, lease, many, need, refused, sweep};
 use crate::broker::Broker as _;
 use crate::catalogued::CatalogBroker;
 use crate::issuers::IssuerSettings;
@@ -120,6 +120,18 @@ async fn p23_a_sweep_ends_what_a_dead_worker_left_and_nothing_that_lives() {
     assert_eq!(sweep(&another_worker, &[&held]).await, [left.handle()]);
     assert_eq!((w.status(&held).await, w.status(&left).await), (200, 401));
     assert_eq!(sweep(&another_worker, &[&held]).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p46_thousands_of_commands_leave_no_object_and_no_token() {
+    let w = World::new().await;
+    let broker = w.broker();
+    let left = Box::pin(many(&broker, TargetKind::Cluster)).await;
+    assert_eq!(w.objects().len(), left, "only what dead workers left is there");
+    w.ground.clock.pass(Duration::from_mins(3));
+    let another_worker = w.broker();
+    assert_eq!(sweep(&another_worker, &[]).await.len(), left);
+    assert_eq!(w.objects(), Vec::<String>::new());
 }
 
 #[tokio::test]

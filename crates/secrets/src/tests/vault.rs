@@ -1,6 +1,6 @@
 //! Vault's engines, its policies, and what becomes of leases.
 
-use super::world::{Ground, WALL, lease, refused, sweep};
+use super::world::{Ground, WALL, lease, many, refused, sweep};
 use crate::broker::Broker as _;
 use crate::catalogued::CatalogBroker;
 use crate::issuers::IssuerSettings;
@@ -143,6 +143,18 @@ async fn p23_a_sweep_revokes_what_a_dead_worker_left() {
     // Its token is over by now; the note goes all the same.
     w.ground.clock.pass(Duration::from_hours(1));
     assert_eq!(sweep(&broker, &[]).await, [held.handle()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p46_thousands_of_commands_leave_no_lease_no_token_and_no_note() {
+    let w = World::new().await;
+    let broker = w.worker(TargetKind::Profile, role(Engine::Aws, "aws/dev", "read"));
+    let left = Box::pin(many(&broker, TargetKind::Profile)).await;
+    assert_eq!(w.vault.leases().len(), left, "only what dead workers left is there");
+    w.ground.clock.pass(Duration::from_mins(3));
+    assert_eq!(sweep(&broker, &[]).await.len(), left);
+    assert_eq!((w.vault.leases(), w.vault.tokens().len()), (Vec::<String>::new(), 1), "the worker's own is left");
+    assert_eq!(sweep(&broker, &[]).await, Vec::<String>::new(), "nothing is noted of any");
 }
 
 #[tokio::test]

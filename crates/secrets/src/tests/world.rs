@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -129,6 +129,31 @@ pub(super) async fn refused(broker: &CatalogBroker, kind: TargetKind) -> (IssueE
     assert_eq!(refusal.code(), Code::CredentialUnavailable);
     let text = refusal.to_string();
     (error, text)
+}
+
+/// How many commands one worker runs in the tests of what they leave behind: there are two, ten thousand in all.
+const COMMANDS: usize = 5_000;
+
+/// That many commands, a few at once; of every sixteenth the worker dies before it gives its lease back. How many those
+/// are.
+pub(super) async fn many(broker: &CatalogBroker, kind: TargetKind) -> usize {
+    let (next, left) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let lane = || async {
+        loop {
+            let nth = next.fetch_add(1, Ordering::SeqCst);
+            if nth >= COMMANDS {
+                return;
+            }
+            let lease = lease(broker, kind, &format!("many-{nth}")).await;
+            if nth % 16 == 0 {
+                left.fetch_add(1, Ordering::SeqCst);
+            } else {
+                broker.revoke(lease).await.unwrap();
+            }
+        }
+    };
+    tokio::join!(lane(), lane(), lane(), lane(), lane(), lane(), lane(), lane());
+    left.load(Ordering::SeqCst)
 }
 
 /// What a sweep revokes when these leases are held.

@@ -13,6 +13,9 @@ const GONE: &str = "REMOVED";
 /// Words in a key that somebody would put a secret behind, known here or not.
 const TELLING: [&str; 6] = ["password", "secret", "token", "passwd", "credential", "_key"];
 
+/// And one that is telling alone, and not as a part of another: `keys` are folders.
+const TELLING_ALONE: &str = "key";
+
 /// The text without secrets, for messages.
 pub(super) fn masked(text: &str) -> String {
     let mut depth = None;
@@ -44,7 +47,9 @@ fn behind_keys(line: &str) -> (Cow<'_, str>, bool) {
         };
         let word = value.trim_start().trim_start_matches(['"', '\'']);
         let word = word.split([',', '}', '"', '\'', ' ', '#']).next().unwrap_or_default();
-        if SecretReference::parse(word).is_some() || value.trim_start().starts_with(['{', '[', '#']) {
+        // The key of a certificate is named by its path, which has what base64 has not.
+        let is_path = key == TELLING_ALONE && word.starts_with('/') && word.contains(['.', '-', '_']);
+        if SecretReference::parse(word).is_some() || is_path || value.trim_start().starts_with(['{', '[', '#']) {
             from = after;
             continue;
         }
@@ -59,9 +64,15 @@ fn behind_keys(line: &str) -> (Cow<'_, str>, bool) {
 fn next_key(line: &str, from: usize) -> Option<(usize, &str)> {
     let lower = line.to_ascii_lowercase();
     let tail = lower.get(from..)?;
-    let at = TELLING.iter().filter_map(|word| tail.find(word)).min()? + from;
+    let is_in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let alone = tail.match_indices(TELLING_ALONE).map(|(at, _)| at).find(|at| {
+        let before = lower.get(..from + at).and_then(|text| text.chars().next_back());
+        let after = tail.get(at + TELLING_ALONE.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(is_in_word) && !after.is_some_and(is_in_word)
+    });
+    let at = TELLING.iter().filter_map(|word| tail.find(word)).chain(alone).min()? + from;
     let rest = line.get(at..)?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).unwrap_or(rest.len());
+    let end = rest.find(|c| !is_in_word(c)).unwrap_or(rest.len());
     Some((at, rest.get(..end)?))
 }
 

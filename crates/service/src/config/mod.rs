@@ -6,7 +6,9 @@
 mod audit;
 mod environment;
 mod issuers;
+mod jobs_in;
 mod mask;
+mod plans;
 mod read;
 mod read_audit;
 mod secret;
@@ -15,6 +17,8 @@ mod tests;
 
 pub use audit::{AccessKey, AnchorPlace, Audit, Bucket, FatePlace, Git, LogPlace, Ssh, Syslog};
 pub use environment::{Environment, variables};
+pub use jobs_in::{JobNetwork, JobsIn};
+pub use plans::{Plans, PlansPlace};
 pub use secret::{SecretError, SecretReference};
 
 use countersign_policy::{Problems, Source};
@@ -222,6 +226,10 @@ pub struct Worker {
     pub programs: BTreeMap<String, PathBuf>,
     /// What it asks for credentials with.
     pub issuers: Issuers,
+    /// Where approved plans wait; without it nothing of Terraform is applied.
+    pub plans: Option<Plans>,
+    /// The cluster in which commands of isolation level `job` run; without it none of them runs.
+    pub jobs_in: Option<JobsIn>,
 }
 
 /// What a worker asks for credentials with; what it has no means for it does not issue.

@@ -105,6 +105,9 @@ impl Reading<'_, '_> {
         let slack = self.side(&fields, "slack", self.part.speaks(), "a worker speaks to nobody", Self::slack);
         let worker = self.side(&fields, "worker", self.part.works(), "a gateway runs nothing", Self::worker);
         let drain = self.duration(&fields, "drain", Duration::from_mins(1));
+        if let Some(node) = fields.of("worker") {
+            self.plans_apart(node, audit.as_ref(), worker.as_ref());
+        }
         Some(Config {
             deployment: deployment?,
             log: log?,
@@ -333,7 +336,9 @@ impl Reading<'_, '_> {
     }
 
     fn worker(&mut self, node: &Node) -> Option<Worker> {
-        let keys = ["pools", "name", "at_once", "lease", "launcher", "jobs", "uids", "programs", "issuers"];
+        let keys = [
+            "pools", "name", "at_once", "lease", "launcher", "jobs", "uids", "programs", "issuers", "plans", "jobs_in",
+        ];
         let own = self.reader.fields(node, "`worker`", &keys, &[])?;
         let pools = self.reader.required(&own, "pools", "`worker`").and_then(|node| {
             let items = self.reader.one_or_more(node, "`worker.pools`");
@@ -351,6 +356,8 @@ impl Reading<'_, '_> {
             entries.into_iter().map(one).collect::<Option<Vec<_>>>()
         });
         let issuers = own.of("issuers").map_or(Some(Issuers::default()), |node| self.issuers(node));
+        let plans = own.of("plans").map(|node| self.plans(node));
+        let jobs_in = own.of("jobs_in").map(|node| self.jobs_in(node));
         let (first, last) = uids?;
         Some(Worker {
             pools: pools?,
@@ -362,6 +369,9 @@ impl Reading<'_, '_> {
             uids: first..last + 1,
             programs: programs?.into_iter().collect(),
             issuers: issuers?,
+            // One that is wrong is noted, and the file refused for it.
+            plans: plans.flatten(),
+            jobs_in: jobs_in.flatten(),
         })
     }
 
@@ -429,7 +439,7 @@ impl Reading<'_, '_> {
         reference
     }
 
-    fn address(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<SocketAddr> {
+    pub(super) fn address(&mut self, own: &Fields<'_>, key: &str, what: &str) -> Option<SocketAddr> {
         let node = self.reader.required(own, key, what)?;
         let address = self.reader.text(node, &format!("`{key}`"))?.parse().ok();
         if address.is_none() {

@@ -113,6 +113,11 @@ impl Reading<'_, '_> {
         }
     }
 
+    /// A bucket that keeps nothing longer than it must.
+    pub(super) fn plain_bucket(&mut self, node: &Node, what: &str) -> Option<Bucket> {
+        self.bucket(node, what, Retention::Refused).map(|(bucket, _)| bucket)
+    }
+
     fn bucket(&mut self, node: &Node, what: &str, wanted: Retention) -> Option<(Bucket, Option<Duration>)> {
         let keys = [
             "name",

@@ -1,6 +1,8 @@
 //! Reading: everything at once, and never a secret.
 
+mod jobs_in;
 mod places;
+mod plans;
 
 use super::environment::{KEYS, variables};
 use super::{Config, Environment, Format, Level, Part, Queue, RedisAddress, SecretReference, VaultLogin};

@@ -9,42 +9,24 @@ mod content;
 mod server;
 mod state;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::content::{Content, WriteError};
 pub use self::state::{Habit, Recorded};
+pub use crate::serve::StartError;
 
 use self::state::Shared;
-use crate::tls::{Identity, Listener};
-
-/// Why a stand-in did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No port on 127.0.0.1 was to be had.
-    #[error("could not listen on 127.0.0.1")]
-    Listen(#[from] std::io::Error),
-    /// The certificate could not be made.
-    #[error("could not make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// The certificate was made and rustls does not take it.
-    #[error("could not set up TLS")]
-    Tls(#[from] rustls::Error),
-}
+use crate::serve::{Port, Running};
 
 /// A running stand-in. Dropping it stops it.
 #[derive(Debug)]
 pub struct GitServer {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    ca_pem: String,
-    stop: CancellationToken,
+    running: Running,
 }
 
 impl GitServer {
@@ -57,26 +39,21 @@ impl GitServer {
     /// # Cancel safety
     /// Nothing runs until this returns; dropping the future leaves nothing behind.
     pub async fn start(tasks: &TaskTracker, stop: CancellationToken, root: PathBuf) -> Result<Self, StartError> {
-        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("git-ca", "git")?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(root));
-        let stop = stop.child_token();
-        let listener = Listener { listener, acceptor: TlsAcceptor::from(config) };
-        tasks.spawn(server::run(listener, Arc::clone(&shared), stop.clone()));
-        Ok(Self { shared, address, ca_pem, stop })
+        let running = Port::tls("git", &stop).await?.serve(server::routes(Arc::clone(&shared)), tasks);
+        Ok(Self { shared, running })
     }
 
     /// `https://127.0.0.1:PORT/NAME.git`.
     #[must_use]
     pub fn url(&self, repository: &str) -> String {
-        format!("https://{}/{repository}.git", self.address)
+        format!("{}/{repository}.git", self.running.url())
     }
 
     /// The certificate authority to trust, in PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        self.running.ca_pem()
     }
 
     /// The folder of a repository.
@@ -136,11 +113,5 @@ impl GitServer {
 
     fn root(&self) -> &Path {
         &self.shared.root
-    }
-}
-
-impl Drop for GitServer {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

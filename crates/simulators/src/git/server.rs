@@ -11,19 +11,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio_util::sync::CancellationToken;
 
 use super::backend;
 use super::state::{Habit, Recorded, Shared, State};
-use crate::tls::Listener;
 
 /// Largest request body in bytes: the ids a client has and wants.
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-pub(super) async fn run(listener: Listener, shared: Arc<Shared>, stop: CancellationToken) {
-    let app = Router::new().fallback(serve).with_state(shared);
-    // Silent repositories would otherwise be waited for; a listener that breaks is seen by whoever asks it.
-    drop(stop.run_until_cancelled(async { axum::serve(listener, app).await }).await);
+pub(super) fn routes(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(serve).with_state(shared)
 }
 
 async fn serve(Extracted(shared): Extracted<Arc<Shared>>, request: Request) -> Response {

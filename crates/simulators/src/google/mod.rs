@@ -6,7 +6,6 @@
 
 mod tokens;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -16,14 +15,12 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::tokens::Tokens;
-use crate::tls::{self, Identity};
-use crate::vault::{Clock, StartError};
+use crate::serve::{Port, Running, StartError};
+use crate::vault::Clock;
 
 /// The key of every account here. It opens nothing: accounts are known to this stand-in alone.
 const KEY: &str = include_str!("key.pem");
@@ -32,9 +29,7 @@ const KEY: &str = include_str!("key.pem");
 #[derive(Debug)]
 pub struct Google {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    ca_pem: String,
-    stop: CancellationToken,
+    running: Running,
 }
 
 struct Shared {
@@ -63,29 +58,22 @@ impl Google {
     /// # Cancel safety
     /// Nothing runs until this returns; dropping the future leaves nothing behind.
     pub async fn start(clock: Clock, tasks: &TaskTracker, stop: CancellationToken) -> Result<Self, StartError> {
-        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("google-ca", "google")?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared { tokens: Mutex::default(), clock });
-        let stop = stop.child_token();
-        let listener = tls::Listener { listener, acceptor: TlsAcceptor::from(config) };
-        let (app, end) = (Router::new().fallback(serve).with_state(shared.clone()), stop.clone());
-        // A listener that breaks ends the stand-in; whoever asks it sees that.
-        tasks
-            .spawn(async move { drop(axum::serve(listener, app).with_graceful_shutdown(end.cancelled_owned()).await) });
-        Ok(Self { shared, address, ca_pem, stop })
+        let app = Router::new().fallback(serve).with_state(shared.clone());
+        let running = Port::tls("google", &stop).await?.serve(app, tasks);
+        Ok(Self { shared, running })
     }
 
     /// `https://127.0.0.1:PORT`, in the place of both services' addresses.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        self.running.url()
     }
 
     /// The certificate authority to trust, in PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        self.running.ca_pem()
     }
 
     /// Makes a service account; returns its key file.
@@ -108,12 +96,6 @@ impl Google {
     #[must_use]
     pub fn account_of(&self, token: &str) -> Option<String> {
         self.shared.lock().account_of(token, (self.shared.clock)())
-    }
-}
-
-impl Drop for Google {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

@@ -9,21 +9,16 @@ mod server;
 mod sigv4;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::api::{Kind, Standing};
+pub use crate::serve::StartError;
 
 use self::api::State;
-
-/// Why a stand-in did not start.
-#[derive(Debug, thiserror::Error)]
-#[error("could not listen on 127.0.0.1")]
-pub struct StartError(#[from] std::io::Error);
+use crate::serve::{Port, Running};
 
 /// A principal: an access key, and whether the key policies let it sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +45,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Kms {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
+    running: Running,
 }
 
 impl Kms {
@@ -67,20 +61,17 @@ impl Kms {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let principals = principals.into_iter().map(|it| (it.id.clone(), it)).collect();
         let state = State { principals, keys: BTreeMap::new(), aliases: BTreeMap::new(), forges: false };
         let shared = Arc::new(Shared(Mutex::new(state)));
-        let stop = stop.child_token();
-        tasks.spawn(server::run(listener, Arc::clone(&shared), stop.clone()));
-        Ok(Self { shared, address, stop })
+        let running = Port::plain(&stop).await?.serve(server::routes(Arc::clone(&shared)), tasks);
+        Ok(Self { shared, running })
     }
 
     /// `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.running.url()
     }
 
     /// Makes a key and returns its id.
@@ -102,11 +93,5 @@ impl Kms {
     /// From now on signatures are of another key than the one that is asked for, as a captured service could answer.
     pub fn sign_with_another_key(&self) {
         self.shared.lock().forges = true;
-    }
-}
-
-impl Drop for Kms {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

@@ -11,16 +11,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::api::No;
 use super::{Shared, sigv4};
 
-pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let app = Router::new().route("/", post(serve)).with_state(shared);
-    // A listener that breaks ends the stand-in; whoever asks it sees that.
-    drop(axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await);
+pub(super) fn routes(shared: Arc<Shared>) -> Router {
+    Router::new().route("/", post(serve)).with_state(shared)
 }
 
 async fn serve(Extracted(shared): Extracted<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {

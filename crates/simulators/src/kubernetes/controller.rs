@@ -5,7 +5,9 @@
 
 mod deployment;
 mod disruption;
+mod jobs;
 mod pod;
+mod rollout;
 mod workload;
 
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use super::store::{Store, stamp};
 pub(super) use deployment::fill_defaults as fill_deployment_defaults;
 pub(super) use disruption::allowed as disruption_allowed;
 pub(super) use pod::{LAST_RESTART, RESTARTS};
+pub(super) use rollout::Rollouts;
 pub(super) use workload::fill_set_defaults;
 
 /// Brings the cluster to where its specs say it should be.
@@ -28,7 +31,11 @@ pub(super) fn settle(store: &mut Store) {
     deployment::report(store);
     workload::settle_stateful_sets(store);
     workload::settle_daemon_sets(store);
-    workload::settle_jobs(store);
+    if store.runs_pods {
+        jobs::settle(store);
+    } else {
+        workload::settle_jobs(store);
+    }
     store.collect_garbage();
     disruption::report(store);
 }

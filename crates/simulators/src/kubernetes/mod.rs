@@ -2,9 +2,9 @@
 //!
 //! It keeps objects, runs the controllers people rely on at once (a deployment has replica sets, a replica set has
 //! pods), checks bearer tokens and rules, and remembers every request. **Invariant:** a dry run and a refused request
-//! change nothing. Deliberately absent: a kubelet (no exec, attach, port-forward, proxy), custom resources, controllers
-//! that write events or scale by load, admission besides the dry-run-only accounts, and graceful termination (a deletion
-//! is immediate).
+//! change nothing. Deliberately absent: a kubelet for anything but the pods of Jobs (see
+//! [`Kubelet`]), exec, attach, port-forward and proxy, custom resources, controllers that write events or scale by load,
+//! admission besides the dry-run-only accounts, and graceful termination (a deletion is immediate).
 
 mod accounts;
 mod api;
@@ -13,6 +13,7 @@ mod discovery;
 mod fields;
 mod kinds;
 mod kubeconfig;
+mod kubelet;
 mod logs;
 mod object;
 mod openapi;
@@ -33,17 +34,15 @@ mod table;
 mod versions;
 mod watch;
 
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::kubelet::Kubelet;
 pub use self::rbac::{Account, Effects, Rule};
 pub use self::seed::{Follow, PodLog, Seed};
 
@@ -52,7 +51,7 @@ use self::logs::{Line, Log};
 use self::state::{Handle, Keep, Shared, State};
 use self::status::Status;
 use self::store::Store;
-use crate::tls::Identity;
+use crate::serve::{self, Port, Running};
 
 /// Tells the time; ages, timestamps and token lifetimes come from it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -60,15 +59,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Why a cluster did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No port on 127.0.0.1 was to be had.
-    #[error("could not listen on 127.0.0.1")]
-    Listen(#[from] std::io::Error),
-    /// The certificate could not be made.
-    #[error("could not make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// The certificate was made and rustls does not take it.
-    #[error("could not set up TLS")]
-    Tls(#[from] rustls::Error),
+    /// Nobody could listen there.
+    #[error(transparent)]
+    Listen(#[from] serve::StartError),
     /// The system gave no randomness for the tokens.
     #[error("could not draw the accounts' tokens")]
     Tokens,
@@ -124,11 +117,8 @@ impl Recorded {
 #[derive(Debug)]
 pub struct Cluster {
     name: String,
-    address: SocketAddr,
-    ca_pem: String,
     shared: Handle,
-    stop: CancellationToken,
-    ended: mpsc::Receiver<Infallible>,
+    running: Running,
 }
 
 impl Cluster {
@@ -149,43 +139,36 @@ impl Cluster {
         let tokens = Tokens::new(seed.accounts).map_err(|_| StartError::Tokens)?;
         let state = State { store, history: Vec::new(), requests: Vec::new(), tokens };
         let shared = Arc::new(Shared::new(state, clock));
-        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("kubernetes", "kube-apiserver")?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let stop = stop.child_token();
-        let (alive, ended) = mpsc::channel(1);
-        let api = Arc::new(api::Api { shared: Arc::clone(&shared), stop: stop.clone() });
-        let server = server::Server { listener, tls: config, api, tasks: tasks.clone(), stop: stop.clone(), alive };
-        tasks.spawn(server.run());
-        Ok(Self { name: seed.name, address, ca_pem, shared, stop, ended })
+        let port = Port::tls("kube-apiserver", &stop).await?;
+        let (api, stop) = (Arc::new(api::Api { shared: Arc::clone(&shared), stop: port.stopping() }), port.stopping());
+        let running = port.serve_each(tasks, move |wire| server::serve(wire, Arc::clone(&api), stop.clone()));
+        Ok(Self { name: seed.name, shared, running })
     }
 
     /// Stops listening, ends every connection and watch, and waits until they have ended.
     ///
     /// # Cancel safety
     /// The stop is given at the first poll; dropping the future only stops the waiting.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        // Every task holds a sender and none ever sends: nothing is received until the last one is gone.
-        let None = self.ended.recv().await;
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running.address()
     }
 
     /// `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        self.running.url()
     }
 
     /// The certificate authority to trust, in PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        self.running.ca_pem()
     }
 
     /// The standing token of an account, if there is such an account.
@@ -205,7 +188,7 @@ impl Cluster {
     /// A kubeconfig for any token, e.g. one issued by `TokenRequest`.
     #[must_use]
     pub fn kubeconfig_for_token(&self, token: &str, proxy_url: Option<&str>) -> String {
-        kubeconfig::render(&self.name, &self.url(), &self.ca_pem, token, proxy_url)
+        kubeconfig::render(&self.name, &self.url(), self.ca_pem(), token, proxy_url)
     }
 
     /// Every request answered so far, oldest first.
@@ -268,12 +251,6 @@ impl Cluster {
         drop(state);
         self.shared.ring();
         found
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The listener: TLS, HTTP/1.1, one task a connection.
+//! The connections: HTTP/1.1, one task each.
 //!
 //! **Invariant:** every connection ends when the stop token is cancelled, also one that is in the middle of a watch.
 
@@ -11,57 +11,24 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::api::{self, Api};
 use super::reply::{self, Body};
 use super::status::Status;
+use crate::serve::Wire;
 
 /// Largest request body in bytes. Source: the API server's limit on resource requests.
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
-/// How long a TLS handshake may take, and how long an answer under way may take to end after the stop.
+/// How long an answer under way may take to end after the stop.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Everything the listener needs.
-pub(super) struct Server {
-    pub(super) listener: TcpListener,
-    pub(super) tls: Arc<ServerConfig>,
-    pub(super) api: Arc<Api>,
-    pub(super) tasks: TaskTracker,
-    pub(super) stop: CancellationToken,
-    /// Held by every task; when the last one ends, whoever holds the other end knows.
-    pub(super) alive: mpsc::Sender<Infallible>,
-}
-
-impl Server {
-    /// Accepts connections until the stop.
-    pub(super) async fn run(self) {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
-        while let Some(accepted) = self.stop.run_until_cancelled(self.listener.accept()).await {
-            // A connection that was gone before it was accepted is nobody's loss.
-            let Ok((stream, _)) = accepted else { continue };
-            let connection = serve(acceptor.clone(), stream, Arc::clone(&self.api), self.stop.clone());
-            let alive = self.alive.clone();
-            self.tasks.spawn(async move {
-                connection.await;
-                drop(alive);
-            });
-        }
-    }
-}
-
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, api: Arc<Api>, stop: CancellationToken) {
-    let handshake = timeout(DEADLINE, acceptor.accept(stream));
-    let Some(Ok(Ok(stream))) = stop.run_until_cancelled(handshake).await else { return };
+/// One connection, until it ends or has to.
+pub(super) async fn serve(wire: Box<dyn Wire>, api: Arc<Api>, stop: CancellationToken) {
     let service = service_fn(move |request| answer(Arc::clone(&api), request));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service);
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => {

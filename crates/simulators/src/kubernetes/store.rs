@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::controller::Rollouts;
 use super::kinds::{self, Kind};
 use super::logs::Log;
 use super::object;
@@ -47,10 +48,14 @@ pub(super) struct Store {
     pub(super) now: Timestamp,
     /// When the server started; the story of a seed is told relative to it.
     pub(super) started: Timestamp,
+    /// What of the deployments does not go by itself.
+    pub(super) rollouts: Rollouts,
     version: u64,
     draws: u64,
     /// True while nothing of it will be kept.
     pub(super) rehearsed: bool,
+    /// Whether a kubelet runs the pods of Jobs.
+    pub(super) runs_pods: bool,
     events: Vec<Event>,
 }
 
@@ -59,7 +64,8 @@ impl Store {
     pub(super) fn new(name: &str, now: Timestamp, started: Timestamp) -> Self {
         let draws = object::fingerprint(&Value::from(name));
         let (objects, logs, events) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { objects, logs, now, started, version: 1000, draws, rehearsed: false, events }
+        let rollouts = Rollouts::default();
+        Self { objects, logs, now, started, rollouts, version: 1000, draws, rehearsed: false, runs_pods: false, events }
     }
 
     pub(super) fn version(&self) -> u64 {

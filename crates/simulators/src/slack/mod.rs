@@ -24,14 +24,11 @@ mod state;
 mod text;
 mod views;
 
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,19 +37,13 @@ pub use self::fault::Fault;
 pub use self::files::{File, Serve};
 pub use self::seed::{Channel, Kind, Person, Seed, Standing, Workspace, id};
 pub use self::state::{Author, Call, Content, Message, View};
+pub use crate::serve::StartError;
 
 use self::state::{Shared, State};
+use crate::serve::{Port, Running};
 
 /// Tells the time; signatures, triggers, rate limits and message names come from it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// Why a stand-in did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No port on 127.0.0.1 was to be had.
-    #[error("could not listen on 127.0.0.1")]
-    Listen(#[from] std::io::Error),
-}
 
 /// Where the app listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,9 +70,7 @@ impl App {
 #[derive(Debug)]
 pub struct Slack {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
-    ended: mpsc::Receiver<Infallible>,
+    running: Running,
 }
 
 impl Slack {
@@ -99,35 +88,31 @@ impl Slack {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(State::new(seed, address), clock));
-        let (stop, (alive, ended)) = (stop.child_token(), mpsc::channel(1));
-        let server = server::Server { shared: Arc::clone(&shared), tasks: tasks.clone(), stop: stop.clone(), alive };
-        tasks.spawn(server.run(listener));
-        Ok(Self { shared, address, stop, ended })
+        let port = Port::plain(&stop).await?;
+        let shared = Arc::new(Shared::new(State::new(seed, port.address()), clock));
+        let (serves, stop) = (Arc::clone(&shared), port.stopping());
+        let running = port.serve_each(tasks, move |wire| server::serve(wire, Arc::clone(&serves), stop.clone()));
+        Ok(Self { shared, running })
     }
 
     /// Stops listening, ends every connection and waits until they have ended.
     ///
     /// # Cancel safety
     /// The stop is given at the first poll; dropping the future only stops the waiting.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        // Every task holds a sender and none ever sends: nothing is received until the last one is gone.
-        let None = self.ended.recv().await;
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running.address()
     }
 
     /// The address of the Web API, `http://127.0.0.1:PORT/api`.
     #[must_use]
     pub fn api_url(&self) -> String {
-        format!("http://{}/api", self.address)
+        format!("{}/api", self.running.url())
     }
 
     /// Where the app is from now on. It may move, and be gone: what is sent then fails as it fails with Slack.
@@ -138,11 +123,5 @@ impl Slack {
     /// How long an acknowledgement is awaited; 3 s unless told otherwise.
     pub fn acknowledge_within(&self, patience: Duration) {
         self.shared.lock().patience = patience;
-    }
-}
-
-impl Drop for Slack {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

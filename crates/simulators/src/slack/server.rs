@@ -1,4 +1,4 @@
-//! The listener: HTTP/1.1 on loopback, one task a connection, and the faults on the way.
+//! The connections: HTTP/1.1, one task each, and the faults on the way.
 //!
 //! **Invariant:** every call that arrived is remembered with what became of it, also one whose answer was lost.
 
@@ -13,15 +13,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::api::{self, Arguments, Form, No, no};
 use super::fault::Fault;
 use super::files::{self, Fetched};
 use super::state::{Call, Shared, State};
+use crate::serve::Wire;
 
 /// Largest body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -80,33 +78,12 @@ impl Reply {
     }
 }
 
-/// What serves.
-pub(super) struct Server {
-    pub(super) shared: Arc<Shared>,
-    pub(super) tasks: TaskTracker,
-    pub(super) stop: CancellationToken,
-    /// Held by every task and never used: when the last is gone, so is the server.
-    pub(super) alive: mpsc::Sender<Infallible>,
-}
-
-impl Server {
-    /// Accepts connections until the stop.
-    pub(super) async fn run(self, listener: TcpListener) {
-        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
-            let Ok((stream, _)) = accepted else { continue };
-            let (shared, stop, alive) = (Arc::clone(&self.shared), self.stop.clone(), self.alive.clone());
-            self.tasks.spawn(async move {
-                let _ended: Option<()> = stop.run_until_cancelled(serve(stream, shared)).await;
-                drop(alive);
-            });
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+/// One connection, until the stop.
+pub(super) async fn serve(wire: Box<dyn Wire>, shared: Arc<Shared>, stop: CancellationToken) {
     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service);
     // An answer that is dropped on purpose ends the connection with an error; a client may hang up at any time.
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    drop(stop.run_until_cancelled(connection).await);
 }
 
 async fn answer(

@@ -16,12 +16,9 @@ mod tokens;
 mod transit;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,35 +26,20 @@ pub use self::engines::AwsCredential;
 pub use self::policy::{Capability, Rule};
 pub use self::state::Recorded;
 pub use self::tokens::AppRole;
+pub use crate::serve::StartError;
 
 use self::engines::Engine;
 use self::state::Shared;
-use crate::tls::{Identity, Listener};
+use crate::serve::{Port, Running};
 
 /// Tells the time: tokens and leases end by it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// Why a stand-in did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No port on 127.0.0.1 was to be had.
-    #[error("could not listen on 127.0.0.1")]
-    Listen(#[from] std::io::Error),
-    /// The certificate could not be made.
-    #[error("could not make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// The certificate was made and rustls does not take it.
-    #[error("could not set up TLS")]
-    Tls(#[from] rustls::Error),
-}
 
 /// A running stand-in, unsealed, with a transit engine at `transit/`. Dropping it stops it.
 #[derive(Debug)]
 pub struct Vault {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    ca_pem: String,
-    stop: CancellationToken,
+    running: Running,
 }
 
 impl Vault {
@@ -80,26 +62,21 @@ impl Vault {
     /// # Cancel safety
     /// As of [`start`](Self::start).
     pub async fn start_at(clock: Clock, tasks: &TaskTracker, stop: CancellationToken) -> Result<Self, StartError> {
-        let Identity { config, ca_pem } = crate::tls::identity::<StartError>("vault-ca", "vault")?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(clock));
-        let stop = stop.child_token();
-        let listener = Listener { listener, acceptor: TlsAcceptor::from(config) };
-        tasks.spawn(server::run(listener, Arc::clone(&shared), stop.clone()));
-        Ok(Self { shared, address, ca_pem, stop })
+        let running = Port::tls("vault", &stop).await?.serve(server::routes(Arc::clone(&shared)), tasks);
+        Ok(Self { shared, running })
     }
 
     /// `https://127.0.0.1:PORT`, what `VAULT_ADDR` holds.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        self.running.url()
     }
 
     /// The certificate authority to trust, in PEM.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        self.running.ca_pem()
     }
 
     /// Writes a policy; one of the same name is replaced.
@@ -244,11 +221,5 @@ impl Vault {
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.lock().requests.clone()
-    }
-}
-
-impl Drop for Vault {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

@@ -11,18 +11,14 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
 use super::engines::Asked;
 use super::policy::Capability;
 use super::state::{Recorded, Shared, State};
-use crate::tls::Listener;
 
-pub(super) async fn run(listener: Listener, shared: Arc<Shared>, stop: CancellationToken) {
-    let app = Router::new().fallback(serve).with_state(shared);
-    // A listener that breaks ends the stand-in; whoever asks it sees that.
-    drop(axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await);
+pub(super) fn routes(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(serve).with_state(shared)
 }
 
 async fn serve(

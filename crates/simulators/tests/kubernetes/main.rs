@@ -9,6 +9,7 @@ mod changing;
 mod nodes;
 mod reading;
 mod refusals;
+mod rollouts;
 mod streams;
 mod tokens;
 mod world;

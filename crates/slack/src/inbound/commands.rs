@@ -13,15 +13,26 @@ use super::metrics::{Cause, Kind, Outcome};
 use super::once::Name;
 use super::signature::Signed;
 use countersign_chat::{Answer, Inbound, ThreadId, Typed};
+use countersign_core::channel::Channel;
 use std::sync::Arc;
 
 /// Read by the one who typed, at once, and true whatever happens to this process afterwards.
 const RECEIVED: &str = "Received. No thread within a minute means nothing was started: ask again.";
 
+/// What Slack calls a channel whose name it keeps from commands: one that is private, and a direct message.
+///
+/// Source: payloads of slash commands; "Slash commands" shows the field and names no values.
+const UNNAMED: [&str; 2] = ["privategroup", "directmessage"];
+
+/// The channel of a slash command, whose whole body is signed.
+fn channel(id: &str, name: Option<&str>) -> Channel {
+    if name.is_some_and(|name| UNNAMED.contains(&name)) { Channel::private(id) } else { Channel::named(id) }
+}
+
 /// A line somebody typed.
 pub(super) struct Line {
     pub(super) deed: Deed,
-    pub(super) channel: Option<String>,
+    pub(super) channel: Option<Channel>,
     pub(super) thread: Option<ThreadId>,
     pub(super) text: String,
     /// What came with it.
@@ -56,7 +67,7 @@ impl Desk {
             Some(rest) => format!("{command} {rest}"),
             None => command.to_owned(),
         };
-        let channel = form.text("channel_id").filter(|id| is_id(id)).map(str::to_owned);
+        let channel = form.text("channel_id").filter(|id| is_id(id)).map(|id| channel(id, form.text("channel_name")));
         let response_url = form.text("response_url").map(str::to_owned);
         let deed = Deed::new(person, response_url, form.text("trigger_id"), signed);
         let trigger = form.text("trigger_id").map(str::to_owned);

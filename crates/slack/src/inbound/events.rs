@@ -13,6 +13,7 @@ use super::model::{Envelope, Mention, WithMention, names};
 use super::once::Name;
 use super::signature::Signed;
 use crate::threads::Place;
+use countersign_core::channel::Channel;
 use countersign_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -75,8 +76,10 @@ impl Desk {
         let thread = Some(mention.thread_ts.unwrap_or_else(|| mention.ts.clone()));
         let thread = Some(Place { channel: mention.channel.clone(), card: None, thread }.id());
         let deed = Deed { person, reach, at };
+        // A mention does not say who else can read the channel.
+        let channel = Channel::named(mention.channel);
         let beside = Beside::files(names(mention.files.unwrap_or_default()));
-        self.bring(Line { deed, channel: Some(mention.channel), thread, text, beside, trigger: None });
+        self.bring(Line { deed, channel: Some(channel), thread, text, beside, trigger: None });
         Ok(Reply::empty(Kind::Mention, Outcome::Taken))
     }
 }

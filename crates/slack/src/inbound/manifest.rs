@@ -10,6 +10,7 @@ use super::desk::{Deed, Desk};
 use super::files::Beside;
 use crate::render::{self, Files};
 use countersign_chat::{Answer, Notice, ThreadId};
+use countersign_core::channel::Channel;
 use countersign_core::refusal::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,7 @@ const UNWANTED: [&str; 3] = ["missing_scope", "invalid_arguments", "invalid_bloc
 struct Waiting {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    channel: Option<String>,
+    channel: Option<Channel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread: Option<ThreadId>,
 }
@@ -86,7 +87,7 @@ impl Line {
     /// The line again, with what was filled in.
     pub(super) fn continued(deed: Deed, metadata: &str, beside: Beside) -> Option<Self> {
         let Waiting { text, channel, thread } = serde_json::from_str(metadata).ok()?;
-        let channel = channel.filter(|id| is_id(id));
+        let channel = channel.filter(|channel| is_id(&channel.id));
         Some(Self { deed, channel, thread, text, beside, trigger: None })
     }
 }

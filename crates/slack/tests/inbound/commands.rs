@@ -3,6 +3,7 @@
 use crate::payloads::{CHANNEL, RESPONSE_URL, changed, command, form};
 use crate::world::{ENTERPRISE, START, TEAM, World};
 use countersign_chat::Membership;
+use countersign_core::channel::Channel;
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
@@ -16,10 +17,34 @@ async fn a_command_is_acknowledged_and_brought_to_the_gateway() {
     let typed = world.office.typed().remove(0);
     assert_eq!(typed.account.to_string(), format!("slack/{TEAM}/U0ANN00001"));
     assert_eq!(typed.membership, Membership::Full);
-    assert_eq!(typed.channel.as_deref(), Some(CHANNEL));
+    assert_eq!(typed.channel, Some(Channel::named(CHANNEL)));
     assert_eq!((typed.thread, typed.nonce.as_str(), typed.at), (None, "1.2.3", START));
     // The thread speaks; nothing more is told.
     assert!(world.slack.told().is_empty());
+}
+
+/// Only what Slack signed says that a channel is private, and only in its own two words.
+#[tokio::test]
+async fn a_channel_is_private_when_slack_says_so() {
+    let world = World::start().await;
+    let names = [
+        (Some("privategroup"), true),
+        (Some("directmessage"), true),
+        (Some("ops"), false),
+        (Some("privategroup2"), false),
+        (Some("Privategroup"), false),
+        (Some("mpdm-ann--bob-1"), false),
+        (Some(""), false),
+        (None, false),
+    ];
+    for (nth, (name, is_private)) in names.into_iter().enumerate() {
+        let trigger = format!("7.7.{nth}");
+        let fields = changed(command(&trigger, "get pods"), "channel_name", name);
+        assert_eq!(world.send(&world.sign("/slack/commands", form(&fields))).await.status, 200);
+        world.settled().await;
+        let channel = if is_private { Channel::private(CHANNEL) } else { Channel::named(CHANNEL) };
+        assert_eq!(world.office.typed()[nth].channel, Some(channel), "{name:?}");
+    }
 }
 
 #[tokio::test]

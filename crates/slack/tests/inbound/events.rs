@@ -3,6 +3,7 @@
 use crate::payloads::{ALL, CHANNEL, Installed, event, mention};
 use crate::world::{Back, ENTERPRISE, TEAM, World};
 use countersign_chat::Membership;
+use countersign_core::channel::Channel;
 use serde_json::{Value, json};
 
 const TS: &str = "1795222799.000100";
@@ -40,7 +41,7 @@ async fn what_is_written_to_us_in_a_thread_is_a_line_there() {
         let of = if installed == Installed::Workspace { TEAM } else { ENTERPRISE };
         assert_eq!(typed.account.to_string(), format!("slack/{of}/U0ANN00001"));
         assert_eq!(typed.membership, Membership::Full);
-        assert_eq!(typed.channel.as_deref(), Some(CHANNEL));
+        assert_eq!(typed.channel, Some(Channel::named(CHANNEL)));
         assert_eq!(typed.thread.unwrap().to_string(), format!("{CHANNEL}//1795222700.000100"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::payloads::{CHANNEL, Installed, changed, command, event, form, mention, payload, submission};
 use crate::world::World;
 use countersign_chat::Membership;
+use countersign_core::channel::Channel;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
@@ -54,7 +55,7 @@ async fn a_line_without_its_manifest_is_asked_for_it_and_goes_on() {
     assert_eq!(typed.len(), 2);
     assert_eq!(typed[1].text, "/kubectl apply -n web --context prod --apply");
     assert_eq!(typed[1].manifest.as_deref(), Some(MANIFEST));
-    assert_eq!((typed[1].channel.as_deref(), typed[1].nonce.as_str()), (Some(CHANNEL), "2"));
+    assert_eq!((typed[1].channel.clone(), typed[1].nonce.as_str()), (Some(Channel::named(CHANNEL)), "2"));
 }
 
 #[tokio::test]

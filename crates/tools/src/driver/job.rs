@@ -3,8 +3,10 @@
 //! **Invariant:** it comes from one file that the job alone can read; a key this version does not know is refused, and
 //! nothing of it is printed.
 
+use super::deploy::Service;
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub(super) struct Job {
     pub(super) bearer: Option<SecretString>,
     /// The only way out: an `http://` address of the jail's loopback.
     pub(super) proxy: String,
+    /// Of a Terraform stack, what is done in it.
+    pub(super) stack: Option<Stack>,
+    /// Of a service, all that a rollout has to know.
+    pub(super) service: Option<Service>,
     seconds: u64,
 }
 
@@ -39,6 +45,44 @@ pub(super) struct Target {
     pub(super) address: String,
     /// The authorities it is believed by, PEM; the system's if absent.
     pub(super) ca: Option<String>,
+}
+
+/// A stack, prepared outside of the jail.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stack {
+    /// What is done.
+    pub(super) task: Task,
+    /// The commit, all digits.
+    pub(super) commit: String,
+    /// Where it comes from: the stack's branch, or the revision that was asked for.
+    pub(super) branch: String,
+    /// The stack's folder in the repository.
+    pub(super) folder: String,
+    /// Where the commit's files are.
+    pub(super) tree: String,
+    /// What was found out about the commit, a line each, for people.
+    pub(super) said: Vec<String>,
+    /// The stack's credential.
+    pub(super) variables: BTreeMap<String, SecretString>,
+    /// Whether people watch.
+    pub(super) live: bool,
+}
+
+/// What is done in a stack. A plan is kept in, and comes from, standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Task {
+    /// Plans, for people to look at.
+    Plan,
+    /// Plans what is to be applied.
+    Propose,
+    /// Shows the plan that is to be applied.
+    Show,
+    /// Applies it.
+    Apply,
+    /// Says what a commit is, and runs nothing.
+    Diff,
 }
 
 /// Why there is no job.

@@ -3,14 +3,13 @@
 //!
 //! **Invariant:** nothing is claimed before the policy is loaded, the jail proven and the log open.
 
-use crate::host::{Host, HostError, Settings, fresh_name, issuer_settings};
+use crate::host::{Host, HostError, Settings, fresh_name, issuer_settings, job_settings, plan_store};
 use crate::{Parts, Worker};
 use anyhow::Context as _;
 use countersign_audit::log::AuditLog;
 use countersign_core::certificate::Role;
 use countersign_core::digest::Digest;
 use countersign_core::id::KeyId;
-use countersign_core::tier::Isolation;
 use countersign_identity::StaticDirectory;
 use countersign_jail::LauncherPath;
 use countersign_policy::LivePolicy;
@@ -19,6 +18,7 @@ use countersign_runner::OwnServices;
 use countersign_service::config::PolicyFiles;
 use countersign_service::health::Health;
 use countersign_service::identity::Identity;
+use countersign_service::metrics;
 use countersign_service::policy::{self, Reloaded};
 use countersign_service::program::{Failure, Program};
 use countersign_service::revocations::{Freshness, Revocations};
@@ -60,6 +60,7 @@ impl Installed {
         let log = log.map_err(Failure::Unable)?;
         let name = fresh_name(config.worker().name.as_deref());
         for pool in &config.worker().pools {
+            metrics::serves(pool);
             Worker::start(Parts {
                 name: name.clone(),
                 pool: pool.clone(),
@@ -71,7 +72,7 @@ impl Installed {
                 log: log.clone(),
                 fate: stores.fate.clone(),
                 broker: host.broker(),
-                runner: host.jail(),
+                runner: host.runner(),
                 sealer: identity.sealer.clone(),
                 verifier: identity.verifier.clone(),
                 profiles: host.profiles(),
@@ -84,7 +85,7 @@ impl Installed {
         }
         let freshness = revocations.freshness();
         program.life.last.spawn(revocations.watch(program.life.clone()));
-        tracing::info!(worker = name, writer = %log.writer(), "Claiming");
+        tracing::info!(worker = name, pools = config.worker().pools.join(","), writer = %log.writer(), "Claiming");
         let key = identity.sealer.key_id();
         Ok(Self { log, policy, host, files: config.policy.clone(), key, freshness, _identity: identity })
     }
@@ -110,7 +111,7 @@ impl Installed {
     pub fn health(self: &Arc<Self>, health: Health, stores: &Stores) -> Health {
         let this = self.clone();
         let jail = move || {
-            let proven = this.host.profiles().contains_key(&Isolation::Strict);
+            let proven = !this.host.profiles().is_empty();
             std::future::ready(if proven { Ok(()) } else { Err("it does not hold what it promises".to_owned()) })
         };
         health
@@ -123,6 +124,8 @@ impl Installed {
 async fn open_host(program: &Program, policy: &Arc<LivePolicy>) -> Result<Host, Failure> {
     let worker = program.config.worker();
     let launcher = LauncherPath::new(&worker.launcher).map_err(Failure::wrong)?;
+    let plans = worker.plans.as_ref().map(|plans| plan_store(&program.config.deployment, plans, &program.environment));
+    let plans = plans.transpose().map_err(Failure::Wrong)?;
     let settings = Settings {
         launcher,
         jobs: worker.jobs.clone(),
@@ -133,13 +136,20 @@ async fn open_host(program: &Program, policy: &Arc<LivePolicy>) -> Result<Host, 
         extra_credentials: std::collections::BTreeMap::new(),
         issuers: issuer_settings(&worker.issuers),
         clock: program.clock.clone(),
+        plans: plans.map(Arc::new),
     };
     let policy = policy.clone();
-    let opened = tokio::task::spawn_blocking(move || Host::open(settings, policy.current().catalog())).await;
-    let host = opened.context("preparing the jail died").map_err(Failure::Unable)?.map_err(|error| match error {
-        HostError::Address(..) => Failure::wrong(error),
-        other => Failure::unable(other),
-    })?;
+    let open = if worker.jobs_in.is_some() { Host::open_for_jobs } else { Host::open };
+    let opened = tokio::task::spawn_blocking(move || open(settings, policy.current().catalog())).await;
+    let mut host =
+        opened.context("preparing the jail died").map_err(Failure::Unable)?.map_err(|error| match error {
+            HostError::Address(..) | HostError::Stack(..) => Failure::wrong(error),
+            other => Failure::unable(other),
+        })?;
+    if let Some(jobs) = &worker.jobs_in {
+        let settings = job_settings(jobs, &program.life.last).map_err(Failure::Wrong)?;
+        host = Box::pin(host.with_jobs(settings)).await.map_err(Failure::unable)?;
+    }
     for (name, why) in host.missing() {
         tracing::warn!(program = name, why, "It cannot be used, so nothing that needs it runs here");
     }

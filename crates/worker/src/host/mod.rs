@@ -5,10 +5,16 @@
 
 mod broker;
 pub mod installed;
+mod jobs;
 mod name;
+mod plans;
+mod services;
+mod stacks;
 
 pub use broker::{LiveBroker, Means, issuer_settings};
+pub use jobs::job_settings;
 pub use name::fresh_name;
+pub use plans::plan_store;
 
 use countersign_core::digest::Digest;
 use countersign_core::tier::Isolation;
@@ -17,11 +23,14 @@ use countersign_core::warrant::CredentialClass;
 use countersign_jail::LauncherPath;
 use countersign_policy::Catalog;
 use countersign_policy::catalog::Reference as CatalogReference;
+use countersign_runner::kubernetes::{JobRunner, JobsError, Settings as JobSettings};
+use countersign_runner::plans::PlanStore;
 use countersign_runner::recipe::Recipe as RunnerRecipe;
+use countersign_runner::stack::NotAStack;
 use countersign_runner::target::{
     Alertmanager, Cluster, Endpoint, NotAHostPort, NotAnEndpoint, Profile, Project, Target, Targets,
 };
-use countersign_runner::{Known, LocalJail, OpenError, OwnServices, Settings as JailSettings, Untrusted};
+use countersign_runner::{Known, LocalJail, OpenError, OwnServices, Runner, Settings as JailSettings, Untrusted};
 use countersign_secrets::{IssuerSettings, Recipe, TargetKey, TargetKind};
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -55,6 +64,8 @@ pub struct Settings {
     pub issuers: IssuerSettings,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where approved plans wait; without it nothing of Terraform is applied.
+    pub plans: Option<Arc<PlanStore>>,
 }
 
 impl fmt::Debug for Settings {
@@ -78,18 +89,26 @@ pub enum HostError {
     /// The jail does not hold what it promises.
     #[error("this host cannot isolate commands as they must be; see docs/operations.md, \"What the jail needs\"")]
     Untrusted(#[source] Untrusted),
+    /// The cluster in which commands of level `job` run.
+    #[error("commands cannot be isolated in the cluster of `jobs_in`")]
+    Cluster(#[source] JobsError),
     /// A cluster's address.
     #[error("the address of cluster `{0}` is not https://host:port")]
     Address(String, #[source] NotAHostPort),
     /// The endpoint of a profile or project, or the address of an Alertmanager.
     #[error("the endpoint of `{0}` cannot be used")]
     Endpoint(String, #[source] NotAnEndpoint),
+    /// The hosts of a stack.
+    #[error("the stack `{0}` cannot be used")]
+    Stack(String, #[source] NotAStack),
 }
 
 /// A host that runs commands.
 #[derive(Debug)]
 pub struct Host {
     jail: Arc<LocalJail>,
+    /// The cluster in which commands of level `job` run.
+    jobs: Option<Arc<JobRunner>>,
     broker: Arc<LiveBroker>,
     environment: BTreeMap<String, SecretString>,
     /// Held while the worker runs.
@@ -103,6 +122,25 @@ impl Host {
     /// # Errors
     /// [`HostError`].
     pub fn open(settings: Settings, catalog: &Catalog) -> Result<Self, HostError> {
+        let this = Self::unproven(settings, catalog)?;
+        this.jail.probe(Isolation::Strict).map_err(HostError::Untrusted)?;
+        Ok(this)
+    }
+
+    /// The same for a host whose commands run in a cluster. One that has no `strict`, as most pods have none, refuses what
+    /// was decided to run there, and filters.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn open_for_jobs(settings: Settings, catalog: &Catalog) -> Result<Self, HostError> {
+        let this = Self::unproven(settings, catalog)?;
+        if let Err(error) = this.jail.probe(Isolation::Strict) {
+            tracing::warn!("Nothing runs on this host itself, filters neither: {error}: {}", error.source);
+        }
+        Ok(this)
+    }
+
+    fn unproven(settings: Settings, catalog: &Catalog) -> Result<Self, HostError> {
         let jobs = alone(&settings.jobs)?;
         let jail = LocalJail::open(JailSettings {
             launcher: settings.launcher,
@@ -112,16 +150,31 @@ impl Host {
             uids: settings.uids,
             own_services: settings.own_services,
             clock: settings.clock.clone(),
+            plans: settings.plans,
         })
         .map_err(HostError::Jail)?;
-        jail.probe(Isolation::Strict).map_err(HostError::Untrusted)?;
         let (extra, environment) = (settings.extra_credentials, settings.environment.clone());
         let means = Means { extra, environment, issuers: settings.issuers };
         let broker = LiveBroker::new(catalog, means, settings.clock);
-        let this =
-            Self { jail: Arc::new(jail), broker: Arc::new(broker), environment: settings.environment, _jobs: jobs };
+        let this = Self {
+            jail: Arc::new(jail),
+            jobs: None,
+            broker: Arc::new(broker),
+            environment: settings.environment,
+            _jobs: jobs,
+        };
         this.learn(catalog)?;
         Ok(this)
+    }
+
+    /// The same, where commands of level `job` run in a cluster, which is attacked as well.
+    ///
+    /// # Errors
+    /// [`HostError::Cluster`].
+    pub async fn with_jobs(self, settings: JobSettings) -> Result<Self, HostError> {
+        let jobs = JobRunner::open(settings, self.jail.clone()).await.map_err(HostError::Cluster)?;
+        jobs.probe().await.map_err(HostError::Cluster)?;
+        Ok(Self { jobs: Some(Arc::new(jobs)), ..self })
     }
 
     /// Takes the targets, programs and credentials of another catalog.
@@ -143,6 +196,15 @@ impl Host {
         self.jail.clone()
     }
 
+    /// What runs commands: the jail, or the cluster for what is decided to run there.
+    #[must_use]
+    pub fn runner(&self) -> Arc<dyn Runner> {
+        match &self.jobs {
+            Some(jobs) => jobs.clone(),
+            None => self.jail.clone(),
+        }
+    }
+
     /// What issues credentials.
     #[must_use]
     pub fn broker(&self) -> Arc<LiveBroker> {
@@ -152,7 +214,9 @@ impl Host {
     /// The levels that were proven at start, with their profiles' digests.
     #[must_use]
     pub fn profiles(&self) -> BTreeMap<Isolation, Digest> {
-        self.jail.proven()
+        let mut proven = self.jail.proven();
+        proven.extend(self.jobs.as_ref().and_then(|jobs| jobs.proven()));
+        proven
     }
 
     /// Programs that are not on this host, and why.
@@ -194,6 +258,10 @@ impl Host {
             let endpoint = one.address.parse().map_err(|wrong| HostError::Endpoint(name.clone(), wrong))?;
             let alertmanager = Alertmanager { endpoint, ca_pem };
             targets.insert(TargetKey::new(TargetKind::Alertmanager, name), Target::Alertmanager(alertmanager));
+        }
+        services::add(self, catalog, &mut targets);
+        for (name, stack) in stacks::stacks(catalog, |reference| self.read(reference))? {
+            targets.insert(TargetKey::new(TargetKind::Stack, name), Target::Stack(Box::new(stack)));
         }
         Ok(targets)
     }

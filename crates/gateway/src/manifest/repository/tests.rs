@@ -46,7 +46,8 @@ fn home() -> Home {
 
 impl Home {
     fn repository(&self) -> Repository {
-        Repository { address: format!("file://{}", self.folder.path().display()), credential: None }
+        let address = format!("file://{}", self.folder.path().display());
+        Repository { address, credential: None, ca: None, github: None }
     }
 
     fn source(commit: &str, path: &str) -> Source {
@@ -89,7 +90,7 @@ async fn p31_git_speaks_https_and_file_alone() {
         "http://127.0.0.1:1/x".to_owned(),
         format!("--upload-pack=touch {}", touched.display()),
     ] {
-        let repository = Repository { address: address.clone(), credential: None };
+        let repository = Repository { address: address.clone(), credential: None, ca: None, github: None };
         let fetched = fetch(&repository, &Home::source(&home.commit, "web/settings.yaml")).await;
         assert!(matches!(fetched, Err(FetchError::Git(GitError::Address))), "{address}: {fetched:?}");
         assert!(!touched.exists(), "{address}");

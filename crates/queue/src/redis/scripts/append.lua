@@ -1,18 +1,19 @@
--- invocation, most entries, most bytes, then size and json of each -> the last number
-local id = ARGV[1]
-local feed, head = P .. 'feed:' .. id, P .. 'feedhead:' .. id
+-- pool, invocation, most entries, most bytes, then size and json of each -> the last number
+in_pool(ARGV[1])
+local id = ARGV[2]
+local feed, head = Q .. 'feed:' .. id, Q .. 'feedhead:' .. id
 local known = redis.call('HMGET', head, 'last', 'entries', 'bytes', 'gone')
 local last, entries = tonumber(known[1] or '0'), tonumber(known[2] or '0')
 local bytes, gone = tonumber(known[3] or '0'), known[4] or '0'
-if #ARGV == 3 then return text(last) end
+if #ARGV == 4 then return text(last) end
 local time = redis.call('TIME')
 local floor = tonumber(time[1]) * 1000000 + tonumber(time[2])
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   last = math.max(last + 1, floor)
   redis.call('XADD', feed, text(last) .. '-0', 's', ARGV[i], 'e', ARGV[i + 1])
   entries, bytes = entries + 1, bytes + tonumber(ARGV[i])
 end
-while entries > 1 and (entries > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3])) do
+while entries > 1 and (entries > tonumber(ARGV[3]) or bytes > tonumber(ARGV[4])) do
   local oldest = redis.call('XRANGE', feed, '-', '+', 'COUNT', 1)[1]
   if not oldest then break end
   redis.call('XDEL', feed, oldest[1])

@@ -1,4 +1,5 @@
 -- invocation, members… -> 0 nothing, 1 before the claim, 2 before the start, 3 after it
+if not in_pool_of(ARGV[1]) then return 0 end
 local met = 0
 for i = 2, #ARGV do
   local member = ARGV[i]

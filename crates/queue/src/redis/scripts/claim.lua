@@ -1,6 +1,8 @@
 -- pool, worker, now, until -> {member, fence, load}, or nothing
-local pool, worker, now, ends = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local ready = P .. 'ready:' .. pool
+local worker, now, ends = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+in_pool(ARGV[1])
+here(worker, ARGV[3])
+local ready = Q .. 'ready'
 local from = 0
 
 while true do
@@ -8,12 +10,12 @@ while true do
   if #members == 0 then return false end
   for _, member in ipairs(members) do
     local job = read_job(member)
-    if not job or job.stage ~= 'queued' or job.pool ~= pool then
+    if not job or job.stage ~= 'queued' then
       redis.call('ZREM', ready, member)
     elseif (tonumber(job.not_before) or 0) > now or holder(job.lock) then
       from = from + 1
     else
-      local load = redis.call('GET', P .. 'load:' .. member)
+      local load = redis.call('GET', Q .. 'load:' .. member)
       if not load then
         -- Without it the work is as good as never offered: so it can be offered again.
         unindex(member, job)
@@ -23,8 +25,8 @@ while true do
         redis.call('HSET', job_key(member), 'stage', 'held', 'worker', worker, 'fence', fence, 'until', ends, 'started', '0')
         redis.call('ZREM', ready, member)
         leave_line(member, job.lock)
-        redis.call('ZADD', P .. 'held', ends, member)
-        if job.lock ~= '' then redis.call('SET', P .. 'lock:' .. job.lock, member, 'EX', KEEP) end
+        redis.call('ZADD', Q .. 'held', ends, member)
+        if job.lock ~= '' then redis.call('SET', Q .. 'lock:' .. job.lock, member, 'EX', KEEP) end
         return {member, fence, load}
       end
     end

@@ -1,5 +1,6 @@
 -- member -> {lock, who has it or '', place among those who wait}, or nothing
 local member = ARGV[1]
+if not in_pool_of_member(member) then return false end
 local job = read_job(member)
 if not job or job.stage ~= 'queued' or job.lock == '' then return false end
 local position = 1

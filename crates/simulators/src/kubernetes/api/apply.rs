@@ -57,6 +57,10 @@ impl Call<'_> {
         let (kind, now) = (self.stored_kind(), stamp(store.now));
         let message = schema::of_kind(kind).ok_or_else(Status::method_not_allowed)?;
         let Ok(live) = self.current(store) else {
+            if !object::uid(&configuration).is_empty() {
+                let why = "uid mismatch: the provided object specified a uid, and no existing object was found";
+                return Err(Status::conflict(kind, object::name(&configuration), why));
+            }
             let mut owners = Owners::default();
             drop(owners.apply(&self.manager, &json!({}), &configuration, message));
             owners.write(&mut configuration, &now);
@@ -70,6 +74,7 @@ impl Call<'_> {
         }
         let mut new = owners.apply(&self.manager, &live, &configuration, message);
         owners.write(&mut new, &now);
+        validation::unchanged_since(kind, &live, &configuration)?;
         validation::update(kind, &live, &new)?;
         Ok(Applied::Changed(write(store, kind, new)))
     }

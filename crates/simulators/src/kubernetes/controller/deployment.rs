@@ -1,5 +1,6 @@
 //! Deployments: one replica set a template, numbered by revision, the newest holding all replicas.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::kinds;
 use super::super::object;
 use super::super::store::Store;
-use super::{condition, template_hash};
+use super::{condition, rollout, template_hash};
 
 /// Source: Kubernetes, "Deployments", revision and change cause.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -59,15 +60,23 @@ pub(super) fn report(store: &mut Store) {
                 status[field] = json!(count);
             }
         }
-        status["conditions"] = conditions(store, &deployment, current, ready);
+        let wanted = object::number(&deployment, "/spec/replicas", 1);
+        let complete = updated >= wanted && replicas <= updated && ready >= updated;
+        status["conditions"] = conditions(store, &deployment, current, (ready, complete));
         let mut deployment = (*deployment).clone();
         deployment["status"] = status;
         store.put(kinds::known("deployments"), deployment);
     }
 }
 
-fn conditions(store: &Store, deployment: &Value, current: Option<&Arc<Value>>, ready: i64) -> Value {
+fn conditions(
+    store: &Store,
+    deployment: &Value,
+    current: Option<&Arc<Value>>,
+    (ready, complete): (i64, bool),
+) -> Value {
     let available = ready >= object::number(deployment, "/spec/replicas", 1);
+    let late = !complete && store.rollouts.is_late(deployment);
     let (why, text) = if available {
         ("MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
@@ -75,6 +84,12 @@ fn conditions(store: &Store, deployment: &Value, current: Option<&Arc<Value>>, r
     };
     let progress = match current {
         _ if paused(deployment) => ("DeploymentPaused", "Deployment is paused".to_owned()),
+        Some(set) if late => {
+            ("ProgressDeadlineExceeded", format!("ReplicaSet \"{}\" has timed out progressing.", object::name(set)))
+        }
+        Some(set) if !complete => {
+            ("ReplicaSetUpdated", format!("ReplicaSet \"{}\" is progressing.", object::name(set)))
+        }
         Some(set) => {
             ("NewReplicaSetAvailable", format!("ReplicaSet \"{}\" has successfully progressed.", object::name(set)))
         }
@@ -82,7 +97,7 @@ fn conditions(store: &Store, deployment: &Value, current: Option<&Arc<Value>>, r
     };
     json!([
         condition(deployment, "Available", available, why, text, store),
-        condition(deployment, "Progressing", true, progress.0, &progress.1, store),
+        condition(deployment, "Progressing", !late, progress.0, &progress.1, store),
     ])
 }
 
@@ -132,8 +147,11 @@ fn new_set(deployment: &Value, name: &str, hash: &str) -> Value {
 /// Gives the active replica set all replicas and the revision, the others none; the deployment carries the revision too.
 fn assign(store: &mut Store, deployment: &Value, active: &str, number: i64) {
     let wanted = object::number(deployment, "/spec/replicas", 1);
-    for set in owned_sets(store, deployment) {
-        let mut set = (*set).clone();
+    let sets: Vec<Value> = owned_sets(store, deployment).iter().map(|set| (**set).clone()).collect();
+    let slowly = store.rollouts.goes_slowly(deployment) && sets.len() > 1;
+    let shares = if slowly { rollout::next(store, deployment, active, &sets) } else { BTreeMap::new() };
+    for mut set in sets {
+        let share = shares.get(object::name(&set)).copied();
         if object::name(&set) == active {
             copy_annotations(deployment, &mut set);
             object::set(&mut set, &["metadata", "annotations", REVISION], number.to_string());
@@ -141,9 +159,9 @@ fn assign(store: &mut Store, deployment: &Value, active: &str, number: i64) {
                 let key = format!("deployment.kubernetes.io/{field}");
                 object::set(&mut set, &["metadata", "annotations", &key], wanted.to_string());
             }
-            object::set(&mut set, &["spec", "replicas"], wanted);
+            object::set(&mut set, &["spec", "replicas"], share.unwrap_or(wanted));
         } else {
-            object::set(&mut set, &["spec", "replicas"], 0);
+            object::set(&mut set, &["spec", "replicas"], share.unwrap_or(0));
         }
         store.put(kinds::known("replicasets"), set);
     }

@@ -7,6 +7,7 @@ use super::super::kinds;
 use super::super::logs::{Line, Log};
 use super::super::object;
 use super::super::store::{Store, stamp};
+use super::rollout;
 
 /// How a made pod stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub(super) fn create(
     node: &str,
     condition: PodCondition,
 ) {
+    let pod = from_template(owner, template, name, node);
+    complete(store, pod, condition);
+}
+
+fn from_template(owner: &Value, template: &Value, name: &str, node: &str) -> Value {
     let mut metadata = template.get("metadata").cloned().unwrap_or_else(|| json!({}));
     object::unset(&mut metadata, &["creationTimestamp"]);
     object::set(&mut metadata, &["name"], name);
@@ -32,7 +38,17 @@ pub(super) fn create(
     object::set(&mut metadata, &["ownerReferences"], json!([object::owner_reference(owner)]));
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]});
     object::set(&mut pod, &["spec", "nodeName"], node);
-    complete(store, pod, condition);
+    pod
+}
+
+/// The same, where a kubelet has to run it first.
+pub(super) fn place_only(store: &mut Store, owner: &Value, template: &Value, (name, node): (&str, &str)) {
+    let mut pod = from_template(owner, template, name, node);
+    fill_defaults(&mut pod);
+    let now = stamp(store.now);
+    let placed = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+    pod["status"] = json!({"phase": "Pending", "conditions": [placed], "qosClass": "Burstable"});
+    store.put(kinds::known("pods"), pod);
 }
 
 /// A random name below an owner.
@@ -104,6 +120,9 @@ fn complete(store: &mut Store, mut pod: Value, condition: PodCondition) {
     let hinted = object::annotation(&pod, RESTARTS).and_then(|text| text.parse().ok()).unwrap_or(0);
     object::unset(&mut pod, &["metadata", "annotations", RESTARTS]);
     pod["status"] = status(store, &pod, condition, hinted);
+    if condition == PodCondition::Running {
+        rollout::hold(store, &mut pod);
+    }
     let pod = store.put(kinds::known("pods"), pod);
     write_first_lines(store, &pod);
 }

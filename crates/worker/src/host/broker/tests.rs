@@ -38,6 +38,7 @@ projects:
 services:
   shop:
     image: registry.example.com/shop/shop
+    provenance: none
     owners: [all]
     pool: main
     environments: { dev: { cluster: dev } }
