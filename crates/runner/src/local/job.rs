@@ -2,40 +2,34 @@
 //!
 //! **Invariant:** everything a job holds is released when its value is dropped, however that comes about.
 
+mod prepare;
+
+use super::Usable;
 use super::filter::Filtering;
 use super::follow::{End, Followed, Patience, Stop, follow_patiently};
 use super::order::{Order, Runs, Taking};
 use super::pump::{Budget, Finished, Place, Stream};
 use super::site::{Pipes, Site, Started};
-use super::{LocalJail, Usable};
-use crate::egress::{Allowed, Proxy};
+use crate::egress::Proxy;
 use crate::folder::JobFolder;
-use crate::kubernetes::{Came, Jobs, Over, wire};
-use crate::material::{self, Surroundings};
+use crate::kubernetes::{Came, Over, wire};
 use crate::port::{Exit, Output, Ran, RunFault, StepOutput};
-use crate::program::HOME;
-use crate::service::Told;
 use crate::stack;
-use crate::target::{HostPort, Target};
 use countersign_audit::on_record::OnRecord;
 use countersign_core::command::Argv;
 use countersign_core::digest::Digest;
 use countersign_core::outcome::Ending;
-use countersign_core::refusal::shown;
 use countersign_core::time::Clock;
 use countersign_jail::{
-    Applied, Egress, End as CommandEnd, Environment, Exit as Ended, Launcher, LauncherPath, Level, Limits, Plan,
-    PrivateFile, Stdin, Streams, Writable,
+    Applied, Egress, End as CommandEnd, Environment, Exit as Ended, Launcher, LauncherPath, Limits, Plan, PrivateFile,
+    Stdin, Streams, Writable,
 };
 use countersign_redact::Patterns;
-use countersign_secrets::Lease;
 use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest as _, Sha256};
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -52,9 +46,6 @@ const DRAIN_STOPPED: Duration = Duration::from_millis(300);
 
 /// People are told when this part of the time is left: four fifths are used then.
 const LEFT_WHEN_TOLD: u32 = 5;
-
-/// The proxy's port inside a strict jail, where nothing else listens.
-const PROXY_PORT: u16 = 3128;
 
 /// A job ready to run.
 pub(crate) struct Job {
@@ -88,105 +79,6 @@ pub(super) struct Report {
 }
 
 impl Job {
-    /// `jobs` is the cluster of an order at level `job`.
-    pub(crate) async fn prepare(
-        (jail, jobs): (&LocalJail, Option<&Jobs>),
-        on_record: OnRecord,
-        order: Order,
-        lease: &Lease,
-        out: Output,
-    ) -> Result<Self, RunFault> {
-        if let Runs::Here(usable) = &order.runs {
-            let program = usable.program.clone();
-            let checked = tokio::task::spawn_blocking(move || program.check().and_then(|()| program.digest())).await;
-            checked.map_err(|error| RunFault::Prepare(io::Error::other(error)))?.map_err(RunFault::Program)?;
-        }
-        let ran = order.ran()?;
-        let filtering = Filtering::prepare(jail, &order).await?;
-        let told = match &order.target {
-            Some(Target::Service(service)) => Some(service.told(on_record.warrant()).await?),
-            _ => None,
-        };
-        let known = lease.known_secrets().into_iter().chain(told.iter().flat_map(Told::known));
-        let patterns = Patterns::new(known).map_err(RunFault::Redaction)?;
-        let folder = jail.run.job().map_err(RunFault::Prepare)?;
-        let home = match order.level {
-            Level::Strict | Level::Job => HOME.to_owned(),
-            Level::Nested | Level::None => path_text(&jail.run.fresh().map_err(RunFault::Prepare)?),
-        };
-        let own = jail.own.clone();
-        let (proxy, egress, port) = match &order.way {
-            None => (None, Egress::None, 0),
-            Some(way) => {
-                let allowed =
-                    Allowed { hosts: way.hosts.clone(), plain: way.plain.clone(), here: way.here.clone(), own };
-                let proxy = Proxy::start(folder.path(), allowed).map_err(RunFault::Prepare)?;
-                // A tool that sends what is for the loopback past every proxy finds this one where it looks.
-                let here = way.here.as_ref().filter(|_| order.level == Level::Strict).map(HostPort::port);
-                let port = here.map_or_else(|| proxy_port(order.level), Ok).map_err(RunFault::Prepare)?;
-                let egress = Egress::Proxy { socket: proxy.socket().to_owned(), port };
-                (Some(proxy), egress, port)
-            }
-        };
-        let (wall, most) = (order.recipe.limits.wall(), order.recipe.limits.output_bytes());
-        let wall = out.narrower.wall.map_or(wall, |narrower| narrower.min(wall));
-        let prepared = match &order.target {
-            Some(Target::Stack(stack)) => {
-                let around = stack::Around { folder: &folder, plans: jail.plans.as_ref(), now: jail.clock.now() };
-                let step = order.steps.first().ok_or(RunFault::NoPreview)?;
-                tokio::select! {
-                    prepared = stack::prepare(on_record.warrant(), stack, step, around) => Some(prepared?),
-                    () = out.cancel.cancelled() => return Err(RunFault::Refused(Box::new(stack::cancelled()))),
-                }
-            }
-            _ => None,
-        };
-        let requester = on_record.warrant().requester();
-        let around = Surroundings {
-            home: &home,
-            proxy: port,
-            steps: &order.steps,
-            requester: &format!("{} [{}]", shown(&requester.name), requester.id),
-            seconds: wall.as_secs(),
-            stack: prepared.as_ref(),
-            service: told.as_ref(),
-        };
-        let (files, env) = private(&order, lease, around)?;
-        let output_limit = out.narrower.output_bytes.map_or(most, |narrower| narrower.min(most));
-        let budget = Budget::new(output_limit);
-        let (launcher, clock) = (jail.launcher.clone(), Arc::clone(&jail.clock));
-        let site = match jobs {
-            Some(jobs) => {
-                let proxy = proxy.as_ref().map(Proxy::socket);
-                Site::Pod(Box::new(Box::pin(jobs.create(&on_record, &order, wall, proxy)).await?))
-            }
-            None => Site::Here(jail.uids.lend().ok_or(RunFault::Busy)?),
-        };
-        let deadline = Instant::now() + wall;
-        Ok(Self {
-            on_record,
-            order,
-            ran,
-            filtering,
-            patterns,
-            files,
-            env,
-            home,
-            egress,
-            proxy,
-            site,
-            prepared,
-            _folder: folder,
-            launcher,
-            clock,
-            out,
-            budget,
-            output_limit,
-            wall,
-            deadline,
-        })
-    }
-
     /// Runs the steps until one does not end with 0, and then lets go of everything.
     pub(crate) async fn run(mut self) -> Result<Exit, RunFault> {
         let mut report = self.report();
@@ -538,21 +430,6 @@ const fn ending(stop: Option<Stop>) -> Ending {
     }
 }
 
-/// The files and variables made for this job alone.
-fn private(
-    order: &Order,
-    lease: &Lease,
-    around: Surroundings<'_>,
-) -> Result<(Vec<PrivateFile>, Environment), RunFault> {
-    let mut env = order.recipe.env.clone();
-    let private = material::render(order.recipe.credential, order.target.as_ref(), lease, around);
-    let fault = || RunFault::Material { program: order.name.clone(), class: lease.class() };
-    let private = private.ok_or_else(fault)?;
-    env.insert("HOME".into(), around.home.to_owned());
-    env.extend(private.env);
-    Ok((private.files, Environment(env)))
-}
-
 pub(super) fn limits(of: &crate::recipe::Limits) -> Limits {
     Limits {
         cpu_seconds: of.cpu_seconds,
@@ -561,16 +438,6 @@ pub(super) fn limits(of: &crate::recipe::Limits) -> Limits {
         open_files: of.open_files,
         file_bytes: of.file_mib << 20,
         tmp_bytes: of.tmp_mib << 20,
-    }
-}
-
-/// A port for the proxy inside. Without a network namespace it is one of the host's, free a moment ago and random.
-fn proxy_port(level: Level) -> io::Result<u16> {
-    match level {
-        Level::Strict => Ok(PROXY_PORT),
-        // Alone in its pod, and hard to guess: elsewhere nothing listens on it.
-        Level::Job => crate::kubernetes::proxy_port(),
-        Level::Nested | Level::None => Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
     }
 }
 
@@ -616,8 +483,4 @@ pub(super) fn kill(launcher: &Launcher) {
         // It may be gone already.
         let _ = kill_process(id, Signal::KILL);
     }
-}
-
-fn path_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
